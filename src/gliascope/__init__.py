@@ -1,0 +1,1 @@
+"""Gliascope: brain-tumor MRI from disk to report."""
