@@ -1,0 +1,80 @@
+"""CustomCNN: four convolutions and three linear layers that classify 128 x 128 pictures.
+
+Source:
+    github.com/marcotallone/deep-learning-project (MIT), re-implemented from its description.
+"""
+
+from typing import ClassVar, Literal
+
+from pydantic import Field
+from torch import Tensor, nn
+
+from gliascope.errors import GeometryError
+from gliascope.models.layers import ACTIVATIONS, Activation, Initializer, initialize
+from gliascope.settings import Settings
+
+_SIZE = 128
+
+
+class CustomCNNSettings(Settings):
+    """A small AlexNet-like classifier with batch normalization."""
+
+    task: ClassVar[Literal["classify"]] = "classify"
+    dimensions: ClassVar[Literal[2]] = 2
+    divisor: ClassVar[int] = 1
+    input_size: ClassVar[tuple[int, ...] | None] = (_SIZE, _SIZE)
+    """The only size it takes: the linear layers count the positions."""
+
+    name: Literal["customcnn"] = "customcnn"
+    activation: Activation = "mish"
+    dropout: float = Field(default=0.4, ge=0.0, lt=1.0)
+    """Share of values set to zero behind each hidden linear layer."""
+    initializer: Initializer = "default"
+    """First weights."""
+
+    def build(self, in_channels: int, out_channels: int) -> "CustomCNN":
+        """Return the network, its first weights drawn; ``out_channels`` is the number of classes."""
+        return CustomCNN(self, in_channels, out_channels)
+
+
+class CustomCNN(nn.Module):
+    """Logits ``(B, K)`` from pictures ``(B, C, 128, 128)``.
+
+    Args:
+        settings: Its options.
+        in_channels: C.
+        out_channels: K, the number of classes.
+    """
+
+    divisor = 1
+
+    def __init__(self, settings: CustomCNNSettings, in_channels: int, out_channels: int) -> None:
+        super().__init__()
+        self.in_channels = in_channels
+        activation = ACTIVATIONS[settings.activation]
+        self.features = nn.Sequential(
+            *(nn.Conv2d(in_channels, 96, 9, stride=4), nn.BatchNorm2d(96), activation(), nn.MaxPool2d(2)),
+            *(nn.Conv2d(96, 256, 5), nn.BatchNorm2d(256), activation(), nn.MaxPool2d(2)),
+            *(nn.Conv2d(256, 384, 3, padding=1), nn.BatchNorm2d(384), activation()),
+            *(nn.Conv2d(384, 256, 3, padding=1), nn.BatchNorm2d(256), activation(), nn.MaxPool2d(2)),
+        )
+        self.head = nn.Sequential(
+            nn.Flatten(),
+            *(nn.Linear(1024, 512), activation(), nn.Dropout(settings.dropout)),
+            *(nn.Linear(512, 128), activation(), nn.Dropout(settings.dropout)),
+            nn.Linear(128, out_channels),
+        )
+        initialize(self, settings.initializer)
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Return the logits.
+
+        Raises:
+            GeometryError: The pictures do not have the one size and number of channels it takes.
+        """
+        expected = (self.in_channels, _SIZE, _SIZE)
+        if image.dim() != 4 or tuple(image.shape[1:]) != expected:
+            cause = f"the network takes pictures {expected}, got {tuple(image.shape[1:])}"
+            raise GeometryError(cause, hint=f"Resize to {_SIZE}x{_SIZE} in the plan.", code="E_NETWORK_INPUT")
+        logits: Tensor = self.head(self.features(image))
+        return logits

@@ -1,0 +1,76 @@
+"""Every family of networks keeps the same promises."""
+
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from gliascope.errors import ConfigError, GeometryError
+from gliascope.models import NETWORKS, build_network, count_parameters, load_network_settings
+
+pytestmark = pytest.mark.train
+
+SMALL: dict[str, dict[str, Any]] = {
+    "customcnn": {"name": "customcnn"},
+    "unet": {"name": "unet", "width": 4, "depth": 2},
+}
+
+
+def batch_for(name: str) -> torch.Tensor:
+    settings = load_network_settings(SMALL[name])
+    size = settings.input_size or (settings.divisor * 2,) * settings.dimensions
+    return torch.rand((2, 3, *size), generator=torch.Generator().manual_seed(7))
+
+
+def test_every_family_has_a_small_member_here() -> None:
+    assert set(SMALL) == set(NETWORKS)
+
+
+@pytest.mark.parametrize("name", sorted(NETWORKS))
+class TestEveryNetwork:
+    def test_gives_logits_of_the_promised_shape(self, name: str) -> None:
+        settings = load_network_settings(SMALL[name])
+        image = batch_for(name)
+        logits = build_network(settings, 3, 4, seed=1)(image)
+        expected = (2, 4, *image.shape[2:]) if settings.task == "segment" else (2, 4)
+        assert tuple(logits.shape) == expected
+        assert bool((logits < 0).any()), "logits, not probabilities"
+
+    def test_sends_a_gradient_to_every_weight(self, name: str) -> None:
+        network = build_network(load_network_settings(SMALL[name]), 3, 4, seed=1)
+        network(batch_for(name)).square().sum().backward()
+        without = [n for n, p in network.named_parameters() if p.grad is None or not bool(p.grad.any())]
+        behind_norm = [n for n in without if n.endswith("bias")]  # a norm takes a constant away
+        assert without == behind_norm
+
+    def test_is_deterministic_in_evaluation(self, name: str) -> None:
+        network = build_network(load_network_settings(SMALL[name]), 3, 4, seed=1).eval()
+        image = batch_for(name)
+        assert torch.equal(network(image), network(image))
+
+    def test_first_weights_depend_on_the_seed_alone(self, name: str) -> None:
+        settings = load_network_settings(SMALL[name])
+        before = torch.random.get_rng_state()
+        weights = [build_network(settings, 3, 4, seed=seed).state_dict() for seed in (1, 1, 2)]
+        assert torch.equal(before, torch.random.get_rng_state())
+        assert all(torch.equal(weights[0][key], weights[1][key]) for key in weights[0])
+        assert not all(torch.equal(weights[0][key], weights[2][key]) for key in weights[0])
+
+    def test_settings_survive_json(self, name: str) -> None:
+        settings = load_network_settings(SMALL[name])
+        assert load_network_settings(settings.model_dump(mode="json")) == settings
+
+    def test_refuses_wrong_channels(self, name: str) -> None:
+        network = build_network(load_network_settings(SMALL[name]), 3, 4, seed=1)
+        with pytest.raises(GeometryError, match=r"channels|takes pictures"):
+            network(batch_for(name)[:, :2])
+
+
+def test_unknown_family_lists_the_known_ones() -> None:
+    with pytest.raises(ConfigError, match="'customcnn', 'unet'"):
+        load_network_settings({"name": "vnet"})
+
+
+def test_counts_weights_but_no_running_statistics() -> None:
+    assert count_parameters(nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2))) == 20 + 4
