@@ -199,7 +199,7 @@ class Case:
     """
 
     id: str
-    source: AnySource
+    source: Source
     patient: str | None = None
     label: str | None = None
     scheme: LabelScheme | None = None

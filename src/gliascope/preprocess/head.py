@@ -1,0 +1,96 @@
+"""Where the head is: the voxels that intensity statistics and crops should look at."""
+
+import cc3d
+import numpy as np
+from numpy.typing import NDArray
+
+ZERO_SHARE = 0.25
+"""With at least this share of voxels exactly 0 in every channel, the background has been removed (skull-stripped)."""
+
+SPECK_SHARE = 0.01
+"""Components below this share of the largest one are noise (JPEG ringing, stray voxels)."""
+
+OTSU_BINS = 256
+BRIGHT_PERCENTILE = 99.5
+
+
+def head_mask(array: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Find the head, or the brain where the skull has been stripped.
+
+    Where the background is exactly 0, the head is what is not 0 in any channel, without specks. Elsewhere it is what
+    lies above Otsu's threshold of the channels' mean: the largest component, with its holes filled.
+
+    Args:
+        array: Intensities as read, shape ``(C, I, J, K)`` or ``(C, I, J)``; the channel order does not matter.
+
+    Returns:
+        Mask of shape ``(I, J, K)`` or ``(I, J)``; empty where nothing stands out (a constant image).
+
+    Source:
+        Otsu 1979, doi:10.1109/TSMC.1979.4310076.
+    """
+    signal = np.any(array != 0, axis=0)
+    zeros = signal.size - np.count_nonzero(signal)
+    if zeros >= ZERO_SHARE * signal.size:
+        return _without_specks(signal)
+    gray = _mean_channel(array)
+    bright = gray > _otsu_threshold(gray)
+    return _filled(_largest(bright))
+
+
+def _mean_channel(array: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Mean of the channels, each scaled so that its bright end is 1."""
+    total = np.zeros(array.shape[1:], dtype=np.float32)
+    for channel in array:
+        low, high = float(channel.min()), float(np.percentile(channel, BRIGHT_PERCENTILE))
+        if high > low:
+            total += np.minimum((channel - low) / (high - low), 1.0)
+    total /= len(array)
+    return total
+
+
+def _otsu_threshold(gray: NDArray[np.float32]) -> float:
+    """Threshold that parts the histogram into two classes with the largest variance between them."""
+    counts, edges = np.histogram(gray, bins=OTSU_BINS)
+    centers = (edges[:-1] + edges[1:]) / 2
+    below = np.cumsum(counts)
+    above = below[-1] - below
+    moment = np.cumsum(counts * centers)
+    valid = (below > 0) & (above > 0)
+    if not valid.any():
+        return float(gray.max())
+    mean_below = moment[valid] / below[valid]
+    mean_above = (moment[-1] - moment[valid]) / above[valid]
+    between = below[valid] * above[valid] * (mean_below - mean_above) ** 2
+    return float(edges[1:][valid][np.argmax(between)])
+
+
+def _component_sizes(mask: NDArray[np.bool_]) -> tuple[NDArray[np.integer], NDArray[np.integer]]:
+    """Component numbers (diagonal neighbors count) and their sizes; component 0 is the background, of size 0."""
+    components = cc3d.connected_components(mask, connectivity=26 if mask.ndim == 3 else 8)
+    sizes = np.bincount(components.ravel())
+    sizes[0] = 0
+    return components, sizes
+
+
+def _without_specks(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    components, sizes = _component_sizes(mask)
+    kept: NDArray[np.bool_] = (sizes >= max(1.0, SPECK_SHARE * sizes.max()))[components]
+    return kept
+
+
+def _largest(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    components, sizes = _component_sizes(mask)
+    found: NDArray[np.bool_] = (components == np.argmax(sizes)) & mask
+    return found
+
+
+def _filled(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Add the background components that touch no side of the grid."""
+    components = cc3d.connected_components(~mask, connectivity=6 if mask.ndim == 3 else 4)
+    sides = [np.take(components, index, axis=axis).ravel() for axis in range(mask.ndim) for index in (0, -1)]
+    outside = np.zeros(int(components.max()) + 1, dtype=np.bool_)
+    outside[np.concatenate(sides)] = True
+    outside[0] = False  # component 0 is the mask itself
+    found: NDArray[np.bool_] = ~outside[components]
+    return found

@@ -1,0 +1,117 @@
+"""What a segmentation network is trained to say, and how its answer becomes label numbers again."""
+
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import field_validator, model_validator
+
+from gliascope.errors import GeometryError
+from gliascope.labels import REGIONS, SCHEMES, LabelScheme, Tissue, scheme_named
+from gliascope.scan import LabelMap
+from gliascope.settings import Settings
+
+
+class TargetSettings(Settings):
+    """The network's outputs: tissues that exclude each other, or regions that nest.
+
+    Example:
+        >>> TargetSettings(mode="classes", scheme="brats2023").channels
+        ('background', 'NCR', 'ED', 'ET')
+        >>> TargetSettings(mode="regions", scheme="brats2023").channels
+        ('WT', 'TC', 'ET')
+    """
+
+    mode: Literal["classes", "regions"]
+    """``classes``: one output per label (softmax). ``regions``: one output per region (sigmoid)."""
+    scheme: str
+    """Label scheme of the result."""
+    regions: tuple[str, ...] = ()
+    """Regions in the order of the outputs; empty: all of the scheme. Only for ``regions``."""
+
+    @field_validator("scheme")
+    @classmethod
+    def _check_scheme(cls, name: str) -> str:
+        if name not in SCHEMES:
+            raise ValueError(f"unknown label scheme; known: {', '.join(SCHEMES)}")
+        return name
+
+    @model_validator(mode="after")
+    def _check_regions(self) -> "TargetSettings":
+        if self.mode == "classes" and self.regions:
+            raise ValueError("regions are named although the mode is 'classes'")
+        unknown = [name for name in self.regions if name not in self.label_scheme.regions]
+        if unknown or len(set(self.regions)) != len(self.regions):
+            known = ", ".join(self.label_scheme.regions)
+            raise ValueError(f"regions {self.regions} must be different ones of scheme '{self.scheme}': {known}")
+        return self
+
+    @property
+    def label_scheme(self) -> LabelScheme:
+        """The scheme itself."""
+        return scheme_named(self.scheme)
+
+    @property
+    def channels(self) -> tuple[str, ...]:
+        """Names of the network's outputs, in order."""
+        if self.mode == "classes":
+            tissues = self.label_scheme.tissues
+            return ("background", *(tissues[value].value for value in self.label_scheme.values[1:]))
+        return self.regions or self.label_scheme.regions
+
+    def encode(self, label_map: LabelMap) -> NDArray[np.uint8]:
+        """Turn a reference into what the loss compares with.
+
+        Args:
+            label_map: Any scheme that holds no tissue foreign to ``scheme``.
+
+        Returns:
+            ``classes``: the index of the output, shape ``(1, *S)``. ``regions``: 0 or 1, shape ``(R, *S)``.
+
+        Raises:
+            LabelError: The map holds a tissue that the scheme does not have.
+        """
+        converted = label_map.converted(self.label_scheme)
+        if self.mode == "regions":
+            return np.stack([converted.region(name) for name in self.channels]).astype(np.uint8)
+        table = np.zeros(256, dtype=np.uint8)
+        for index, value in enumerate(self.label_scheme.values):
+            table[value] = index
+        return table[converted.array][None]
+
+    def decode(self, probabilities: NDArray[np.float32], *, threshold: float = 0.5) -> NDArray[np.uint8]:
+        """Turn the network's answer into label numbers of the scheme.
+
+        ``classes``: the most probable output. ``regions``: each voxel belongs to the innermost region whose
+        probability is above the threshold, whether or not the outer ones hold it too, and gets that region's own
+        tissue (``WT`` edema, ``TC`` necrotic core, ``ET`` enhancing tumor). Without an inner region among the outputs
+        its tissue is not told apart.
+
+        Args:
+            probabilities: Shape ``(K, *S)``, outputs in the order of ``channels``.
+            threshold: Only for ``regions``.
+
+        Returns:
+            Label numbers, shape ``(*S)``.
+
+        Raises:
+            GeometryError: The number of outputs is another.
+        """
+        if len(probabilities) != len(self.channels):
+            raise GeometryError(f"{len(probabilities)} probability maps for the outputs {', '.join(self.channels)}")
+        if self.mode == "classes":
+            values = np.array(self.label_scheme.values, dtype=np.uint8)
+            decoded: NDArray[np.uint8] = values[np.argmax(probabilities, axis=0)]
+            return decoded
+        labels = np.zeros(probabilities.shape[1:], dtype=np.uint8)
+        for name in sorted(self.channels, key=lambda region: -len(REGIONS[region])):
+            value = self.label_scheme.value_of(_own_tissue(name))
+            labels[probabilities[self.channels.index(name)] > threshold] = value
+        return labels
+
+
+def _own_tissue(region: str) -> Tissue:
+    """Return the tissue that a region has and no region inside it has."""
+    inner = [tissues for tissues in REGIONS.values() if tissues < REGIONS[region]]
+    (own,) = REGIONS[region].difference(*inner)
+    return own
