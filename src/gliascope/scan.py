@@ -64,10 +64,12 @@ class Grid:
         """Say how two grids differ, or return an empty text where they are the same.
 
         The affines are compared by where they put the eight corners: more than ``tolerance_voxels`` apart
-        (in units of the smallest voxel edge) is different.
+        (in units of the smallest voxel edge) is different. So is a grid with an affine from one without.
         """
         if self.shape != other.shape:
             return f"shape {self.shape} against {other.shape}"
+        if (self.affine is None) != (other.affine is None):
+            return f"the same shape {self.shape}, but only one of them says how it lies in space"
         if self.affine is None or other.affine is None:
             return ""
         corners = np.array([[i, j, k, 1] for i in (0, 1) for j in (0, 1) for k in (0, 1)], dtype=np.float64)

@@ -16,6 +16,12 @@ from typing import Any
 
 from gliascope.errors import MachineError, UsageError
 
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_REFUSALS = (
+    *(errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR),
+    *(errno.EEXIST, errno.EISDIR, errno.ENAMETOOLONG),
+)
+
 
 def write_bytes(path: Path, data: bytes) -> None:
     """Write a file atomically and durably; an existing file is replaced.
@@ -70,15 +76,42 @@ def new_folder(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
         try:
             part.chmod(0o755)
             yield part
-            old = part.with_name(part.name + ".old")
-            if path.exists():
-                path.rename(old)
-            part.rename(path)
-            shutil.rmtree(old, ignore_errors=True)
+            _sync_tree(part)
+            _put_in_place(part, path)
         except BaseException:
             shutil.rmtree(part, ignore_errors=True)
             raise
         _sync_folder(path.parent)
+
+
+def _put_in_place(part: Path, path: Path) -> None:
+    """Rename ``part`` to ``path``; what was there is kept until that has worked."""
+    old = part.with_name(part.name + ".old")
+    replaced = path.exists()
+    if replaced:
+        path.rename(old)
+    try:
+        part.rename(path)
+    except BaseException:
+        if replaced:
+            old.rename(path)
+        raise
+    if old.is_dir() and not old.is_symlink():
+        shutil.rmtree(old, ignore_errors=True)
+    else:
+        old.unlink(missing_ok=True)
+
+
+def _sync_tree(folder: Path) -> None:
+    """Flush every file below ``folder``, then the folders, so that the rename cannot overtake the content."""
+    for place, _, names in os.walk(folder):
+        for name in names:
+            handle = os.open(Path(place, name), os.O_RDONLY)
+            try:
+                os.fsync(handle)
+            finally:
+                os.close(handle)
+        _sync_folder(Path(place))
 
 
 def _sync_folder(folder: Path) -> None:
@@ -95,13 +128,15 @@ def _machine_faults(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as fault:
-        if fault.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        if fault.errno in _FULL:
             free = shutil.disk_usage(_existing(path)).free // 2**20
             raise MachineError(
                 "the disk is full", file=path, hint=f"{free} MiB are free.", code="E_DISK_FULL"
             ) from fault
-        if fault.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST):
+        if fault.errno in _REFUSALS:
             raise MachineError(f"cannot be written ({fault.strerror})", file=path, code="E_PERMISSION") from fault
+        if fault.errno == errno.EIO:
+            raise MachineError("cannot be written: the disk fails", file=path, code="E_DISK") from fault
         raise
 
 
