@@ -5,6 +5,7 @@ import pytest
 from numpy.typing import NDArray
 
 from gliascope.files.nifti import read_scan
+from gliascope.files.picture import read_picture
 from gliascope.preprocess.head import head_mask
 
 RNG = np.random.Generator(np.random.Philox(key=2))
@@ -56,9 +57,25 @@ def test_the_order_of_the_channels_does_not_matter() -> None:
     np.testing.assert_array_equal(head_mask(array), head_mask(array[::-1].copy()))
 
 
+def test_noise_of_a_compressed_picture_is_not_the_head() -> None:
+    head = ball((64, 64), 20.0)
+    picture = np.round(np.abs(RNG.normal(0.0, 1.5, (1, 64, 64)))).astype(np.float32)
+    assert np.mean(picture == 0) > 0.2  # many zeros, but not by design
+    picture[0, head] = 120.0
+    np.testing.assert_array_equal(head_mask(picture), head)
+
+
 @pytest.mark.parametrize("value", [0.0, 5.0])
 def test_nothing_stands_out_in_a_constant_image(value: float) -> None:
     assert not head_mask(np.full((2, 8, 8, 8), value, dtype=np.float32)).any()
+
+
+@pytest.mark.data
+def test_real_pictures_have_a_head_smaller_than_the_picture(data_root: Path) -> None:
+    pictures = sorted((data_root / "brain-tumor-mri-dataset/Training/notumor").glob("*.jpg"))[::80]
+    shares = [head_mask(read_picture(path).array).mean() for path in pictures]
+    assert len(shares) > 10
+    assert 0.3 < np.median(shares) < 0.75
 
 
 @pytest.mark.data

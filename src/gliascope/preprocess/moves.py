@@ -6,11 +6,13 @@ windows, resizing and resampling are zooms; a step decides on the numbers and ke
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 from types import EllipsisType
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 
 IDENTITY_RATIO = 1e-6
 """Voxel sizes that differ by less than this share are the same."""
@@ -75,20 +77,21 @@ class Zoom:
         """
         del fill
         moved = np.asarray(array, dtype=np.float32)
-        for number in range(len(self.before)):
-            if self._keeps(number):
-                continue
-            axis = array.ndim - len(self.before) + number
-            product = np.tensordot(self._weights(number), moved, axes=(1, axis))
-            moved = np.ascontiguousarray(np.moveaxis(product, 0, axis))
-        return moved
+        for number, (before, after, ratio) in enumerate(zip(self.before, self.after, self.ratio, strict=True)):
+            if not self._keeps(number):
+                axis = array.ndim - len(self.before) + number
+                front = np.moveaxis(moved, axis, 0)
+                rows = _weights(before, after, ratio) @ front.reshape(before, -1)
+                moved = np.moveaxis(rows.reshape(after, *front.shape[1:]), 0, axis)
+        return np.ascontiguousarray(moved)
 
     def labels(self, array: NDArray[Any]) -> NDArray[Any]:
         """Take the nearest old voxel for each new one."""
         moved = array
         for number in range(len(self.before)):
             if not self._keeps(number):
-                nearest = np.floor(self._positions(number) + 0.5).astype(np.intp)
+                positions = _positions(self.before[number], self.after[number], self.ratio[number])
+                nearest = np.floor(positions + 0.5).astype(np.intp)
                 moved = np.take(moved, nearest, axis=array.ndim - len(self.before) + number)
         return moved
 
@@ -103,19 +106,19 @@ class Zoom:
     def _keeps(self, number: int) -> bool:
         return self.before[number] == self.after[number] and abs(self.ratio[number] - 1.0) < IDENTITY_RATIO
 
-    def _positions(self, number: int) -> NDArray[np.float64]:
-        """Old coordinates of the new voxels of one axis, kept inside the old grid."""
-        before, after, ratio = self.before[number], self.after[number], self.ratio[number]
-        centered = np.arange(after, dtype=np.float64) - (after - 1) / 2
-        return np.clip(centered * ratio + (before - 1) / 2, 0, before - 1)
-
-    def _weights(self, number: int) -> NDArray[np.float32]:
-        """Share of every old voxel in every new one, shape ``(after, before)``; rows add up to 1."""
-        width = max(self.ratio[number], 1.0)
-        distance = np.abs(self._positions(number)[:, None] - np.arange(self.before[number]))
-        weights = np.maximum(0.0, 1.0 - distance / width)
-        shares: NDArray[np.float64] = weights / weights.sum(axis=1, keepdims=True)
-        return shares.astype(np.float32)
-
 
 Move = Window | Zoom
+
+
+def _positions(before: int, after: int, ratio: float) -> NDArray[np.float64]:
+    """Old coordinates of the new voxels of one axis, kept inside the old grid."""
+    centered = np.arange(after, dtype=np.float64) - (after - 1) / 2
+    return np.clip(centered * ratio + (before - 1) / 2, 0, before - 1)
+
+
+@lru_cache(maxsize=64)
+def _weights(before: int, after: int, ratio: float) -> sparse.csr_array:
+    """Share of every old voxel in every new one, shape ``(after, before)``; rows add up to 1."""
+    distance = np.abs(_positions(before, after, ratio)[:, None] - np.arange(before))
+    weights = np.maximum(0.0, 1.0 - distance / max(ratio, 1.0))
+    return sparse.csr_array((weights / weights.sum(axis=1, keepdims=True)).astype(np.float32))

@@ -5,7 +5,7 @@ done, and the trace leads labels the same way and probabilities back. How to add
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
 import numpy as np
@@ -144,20 +144,28 @@ class Plan(Settings):
         return _replay(probabilities, trace, _lead_back)
 
     def _selected(self, scan: Scan) -> tuple[NDArray[np.float32], tuple[Notice, ...]]:
-        """Return the plan's channels as the plan's own array."""
+        """Return the plan's channels; the scan's own array where it holds just these."""
         if self.channels == ("gray",) and "gray" not in scan.channels and set(LUMINANCE) <= set(scan.channels):
             colors = scan.select(tuple(LUMINANCE)).array
             weights = np.array(tuple(LUMINANCE.values()), dtype=np.float32)
             gray = np.tensordot(weights, colors, axes=1)[None]
             return gray, (*scan.notices, Notice("W_GRAY", "", "A color picture was read as gray, by its luminance."))
-        return scan.select(self.channels).array.astype(np.float32, copy=False), scan.notices
+        picked = scan if scan.channels == self.channels else scan.select(self.channels)
+        return picked.array.astype(np.float32, copy=False), scan.notices
 
     def _run(self, array: NDArray[np.float32], spacing_mm: tuple[float, ...] | None) -> Frame:
+        """Run the steps; the array belongs to the scan and is copied before anyone writes into it."""
         head = head_mask(array) if any(step.needs_head for step in self.steps) else None
         frame = Frame(array, spacing_mm, head)
         for step in self.steps:
-            frame = step.apply(frame)
-        return frame
+            # A crop that comes first has left the scan behind, and only the head needs to be copied.
+            frame = step.apply(frame if isinstance(step, SpatialStep) else _own(frame, array))
+        return _own(frame, array)
+
+
+def _own(frame: Frame, array: NDArray[np.float32]) -> Frame:
+    """Return the frame with an array that is not the given one."""
+    return replace(frame, array=frame.array.copy()) if np.may_share_memory(frame.array, array) else frame
 
 
 def _spacing(grid: Grid, axes: int) -> tuple[float, ...] | None:
@@ -188,6 +196,9 @@ def _replay(
     """Lead an array ``(..., *S)`` along the trace, slice by slice where the plan went so."""
     if not trace.per_slice:
         return lead(array, trace.runs[0])
+    if all(moves == trace.runs[0] for moves in trace.runs):
+        # Moves act on the last axes, so slices that went the same way go back together.
+        return np.ascontiguousarray(np.moveaxis(lead(np.moveaxis(array, -1, 0), trace.runs[0]), 0, -1))
     return np.stack([lead(array[..., k], moves) for k, moves in enumerate(trace.runs)], axis=-1)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
 from gliascope.errors import GeometryError
+from gliascope.preprocess.head import bounding_box
 from gliascope.preprocess.moves import Window, Zoom
 from gliascope.preprocess.step import Frame
 from gliascope.settings import Settings
@@ -103,8 +104,9 @@ class CropHead(Settings):
     def apply(self, frame: Frame) -> Frame:
         """Cut out the box."""
         starts, sizes = [], []
-        for axis, length in enumerate(frame.shape):
-            first, stop = self._extent(frame, axis)
+        head = frame.head if frame.head is not None and frame.head.any() else np.ones(frame.shape, dtype=np.bool_)
+        for inside, length in zip(bounding_box(head), frame.shape, strict=True):
+            first, stop = max(inside.start - self.margin, 0), min(inside.stop + self.margin, length)
             size = -(-(stop - first) // self.divisible_by) * self.divisible_by
             start = first - (size - (stop - first)) // 2
             # Shift a box that grew over a side back in; one that is larger than the grid goes around its middle.
@@ -112,15 +114,6 @@ class CropHead(Settings):
             starts.append(start)
             sizes.append(size)
         return frame.moved(Window(frame.shape, tuple(sizes), tuple(starts)))
-
-    def _extent(self, frame: Frame, axis: int) -> tuple[int, int]:
-        """First voxel and first voxel after the head along one axis, with the margin, inside the grid."""
-        length = frame.shape[axis]
-        if frame.head is None or not frame.head.any():
-            return 0, length
-        others = tuple(other for other in range(frame.head.ndim) if other != axis)
-        inside = np.flatnonzero(frame.head.any(axis=others))
-        return max(int(inside[0]) - self.margin, 0), min(int(inside[-1]) + 1 + self.margin, length)
 
 
 class Pad(Settings):
