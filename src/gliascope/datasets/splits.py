@@ -1,0 +1,237 @@
+"""Who goes into training, validation and test: by patient unless asked otherwise, and never silently by image.
+
+A unit is what stays together: a patient, else a group, else a single case. Random draws come from one counter-based
+generator keyed by the seed, so a split depends on the cases and the settings alone.
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, Self
+
+import numpy as np
+from pydantic import Field, PositiveInt, model_validator
+
+from gliascope.case import Case
+from gliascope.datasets.split_table import read_split_table, split_table
+from gliascope.datasets.split_units import Unit, generator, layers, share_out, shuffled, unit_of, validating
+from gliascope.errors import ConfigError, InputError, Notice
+from gliascope.settings import Settings
+
+PARTS: tuple[str, str, str] = ("train", "validation", "test")
+
+_SHOWN = 3
+
+
+class SplitSettings(Settings):
+    """How cases are divided."""
+
+    by: Literal["patient", "image"] = "patient"
+    """What stays together. ``image`` lets one patient's images fall on both sides and is named so everywhere."""
+    method: Literal["random", "stratified", "kfold", "own", "csv"] = "random"
+    """``own``: the data set's split or fold. ``csv``: the table at ``path``. ``kfold``: fold ``fold`` is the test."""
+    fractions: tuple[float, float, float] = (0.7, 0.15, 0.15)
+    """Shares of training, validation and test; for ``random`` and ``stratified``."""
+    folds: PositiveInt = 5
+    """Number of folds, at least 2."""
+    fold: PositiveInt = 1
+    """Which fold is tested, from 1."""
+    seed: int = Field(default=0, ge=0)
+    """Which draw."""
+    validation: float = Field(default=0.15, ge=0, lt=1)
+    """Share of the training units that validate, for ``kfold`` and for an ``own`` split without validation."""
+    path: str | None = None
+    """The table of ``csv``."""
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if min(self.fractions) < 0 or abs(sum(self.fractions) - 1) > 1e-6 or self.fractions[0] == 0:
+            raise ValueError(
+                f"fractions must be at least 0, sum to 1 and leave something to train; got {self.fractions}"
+            )
+        if self.folds < 2 or self.fold > self.folds:
+            raise ValueError(f"fold {self.fold} of {self.folds}: folds are numbered from 1 and there are at least 2")
+        if (self.path is None) == (self.method == "csv"):
+            raise ValueError("path belongs to method 'csv', and only there")
+        return self
+
+
+@dataclass(frozen=True)
+class Split:
+    """Cases in three parts, with a name that says how they got there.
+
+    Each part keeps the order of the cases as given. Validation and test may be empty where their share is 0.
+    """
+
+    name: str
+    train: tuple[Case, ...]
+    validation: tuple[Case, ...]
+    test: tuple[Case, ...]
+    notices: tuple[Notice, ...] = ()
+
+    def parts(self) -> Mapping[str, tuple[Case, ...]]:
+        """Return the cases by part name."""
+        return dict(zip(PARTS, (self.train, self.validation, self.test), strict=True))
+
+
+def split_cases(
+    cases: Sequence[Case],
+    settings: SplitSettings,
+    *,
+    fold: int | None = None,
+    strata: Mapping[str, str] | None = None,
+) -> Split:
+    """Divide cases.
+
+    Where no patient and no group is known, a split by patient cannot be had: it is by image then, named so, and a
+    notice says it. So does every split that separates images of one patient or group.
+
+    Args:
+        cases: All cases, ids unique.
+        settings: How.
+        fold: Goes before ``settings.fold``; from 1.
+        strata: For ``stratified``: a stratum per case id; None: the class.
+
+    Raises:
+        InputError: There are too few units, classes are missing for ``stratified``, the data set has no own split, a
+            patient stands on two sides of a split that claims to be by patient, or the table is wrong.
+        ConfigError: The fold is out of range.
+    """
+    fold = settings.fold if fold is None else fold
+    if settings.method in ("kfold", "own") and not 1 <= fold <= settings.folds:
+        raise ConfigError(f"fold {fold} of {settings.folds}", hint=f"Folds run from 1 to {settings.folds}.")
+    if len({case.id for case in cases}) != len(cases):
+        raise InputError("two cases have one id", code="E_AMBIGUOUS")
+    units = [unit_of(case, settings.by) for case in cases]
+    notices: list[Notice] = []
+    if settings.method in ("own", "csv"):
+        part_of, how, notices = _given(cases, units, settings, fold)
+    elif settings.method == "kfold":
+        part_of, how = _folded(cases, units, settings, fold)
+    else:
+        part_of, how = _drawn(cases, units, settings, strata)
+    by, separation = _honest_name(cases, units, part_of, settings.by)
+    found = {part: tuple(c for c, p in zip(cases, part_of, strict=True) if p == part) for part in PARTS}
+    if not found["train"]:
+        raise InputError("the split leaves nothing to train", hint="Give more cases or another split.", code="E_SPLIT")
+    name = f"{by}, {how}"
+    return Split(name, found["train"], found["validation"], found["test"], (*notices, *separation))
+
+
+def split_csv(split: Split) -> str:
+    """Return the split as a table ``path,patient,group,label,split``; method ``csv`` reads it back."""
+    return split_table(split.parts())
+
+
+def _drawn(
+    cases: Sequence[Case], units: Sequence[Unit], settings: SplitSettings, strata: Mapping[str, str] | None
+) -> tuple[list[str], str]:
+    shares = "/".join(f"{100 * share:g}" for share in settings.fractions)
+    how = f"{settings.method} {shares}, seed {settings.seed}"
+    wanted = share_out(len(set(units)), settings.fractions)
+    random = generator(settings.seed)
+    if settings.method == "random":
+        ordered = shuffled(sorted(set(units)), random)
+        given = [part for part, count in zip(PARTS, wanted, strict=True) for _ in range(count)]
+    else:
+        ordered = _by_stratum(layers(cases, units, strata), random)
+        # spread each part evenly along the strata, so every stratum gives its share
+        spread = [((k + 0.5) / n, i) for i, n in enumerate(wanted) for k in range(n)]
+        given = [PARTS[index] for _, index in sorted(spread)]
+    place = dict(zip(ordered, given, strict=True))
+    return [place[unit] for unit in units], how
+
+
+def _by_stratum(strata: Mapping[str, Sequence[Unit]], random: np.random.Generator) -> list[Unit]:
+    return [unit for stratum in sorted(strata) for unit in shuffled(strata[stratum], random)]
+
+
+def _folded(cases: Sequence[Case], units: Sequence[Unit], settings: SplitSettings, fold: int) -> tuple[list[str], str]:
+    labelled = all(case.label is not None for case in cases)
+    strata = layers(cases, units, None) if labelled else {"": sorted(set(units))}
+    ordered = _by_stratum(strata, generator(settings.seed))
+    if len(ordered) < settings.folds:
+        cause = f"{len(ordered)} units cannot fill {settings.folds} folds"
+        raise InputError(cause, hint=f"Use at most {len(ordered)} folds.", code="E_SPLIT")
+    tested = set(ordered[fold - 1 :: settings.folds])
+    rest = [unit for unit in ordered if unit not in tested]
+    chosen = set(validating(rest, settings.validation))
+    place = {u: "test" if u in tested else "validation" if u in chosen else "train" for u in ordered}
+    return [place[unit] for unit in units], f"{settings.folds} folds, fold {fold}, seed {settings.seed}"
+
+
+def _given(
+    cases: Sequence[Case], units: Sequence[Unit], settings: SplitSettings, fold: int
+) -> tuple[list[str], str, list[Notice]]:
+    """Return the parts that the data set or a table says, refused where a patient would stand on two sides."""
+    notices: list[Notice] = []
+    if settings.method == "csv" and settings.path is not None:
+        path = Path(settings.path)
+        part_of = read_split_table(path, cases)
+        left = part_of.count("")
+        if left:
+            text = f"{left} of {len(cases)} cases stand in no line of the split table and are left out."
+            notices.append(Notice("W_SPLIT_LEFT_OUT", path.name, text))
+        how = f"as in {path.name}"
+    elif all(case.split is not None for case in cases):
+        part_of, how = [str(case.split) for case in cases], "the data set's own"
+    elif all("fold" in case.facts for case in cases):
+        known = sorted({case.facts["fold"] for case in cases})
+        if str(fold) not in known:
+            raise InputError(f"the data set has no fold {fold}", hint=f"It has: {', '.join(known)}.", code="E_SPLIT")
+        part_of = ["test" if case.facts["fold"] == str(fold) else "train" for case in cases]
+        how = f"the data set's own fold {fold}"
+    else:
+        raise InputError(
+            "the data set has no split of its own", hint="Use random, stratified or kfold.", code="E_SPLIT"
+        )
+    if settings.by == "patient":
+        _refuse_shared(units, part_of)
+    if settings.method == "own" and "validation" not in part_of and settings.validation > 0:
+        training = sorted({unit for unit, part in zip(units, part_of, strict=True) if part == "train"})
+        chosen = set(validating(shuffled(training, generator(settings.seed)), settings.validation))
+        part_of = ["validation" if u in chosen else p for u, p in zip(units, part_of, strict=True)]
+        how += f", {100 * settings.validation:g} % of training to validate, seed {settings.seed}"
+    return part_of, how, notices
+
+
+def _refuse_shared(units: Sequence[Unit], part_of: Sequence[str]) -> None:
+    sides: dict[Unit, set[str]] = defaultdict(set)
+    for unit, part in zip(units, part_of, strict=True):
+        if part:
+            sides[unit].add(part)
+    shared = sorted(name for (kind, name), parts in sides.items() if kind != "image" and len(parts) > 1)
+    if shared:
+        more = f" and {len(shared) - _SHOWN} more" if len(shared) > _SHOWN else ""
+        cause = f"{len(shared)} patients stand on two sides of the split: {', '.join(shared[:_SHOWN])}{more}"
+        raise InputError(cause, hint="Move them to one side, or say by = 'image'.", code="E_LEAK")
+
+
+def _honest_name(
+    cases: Sequence[Case], units: Sequence[Unit], part_of: Sequence[str], by: str
+) -> tuple[str, list[Notice]]:
+    """Name what really stayed together, and warn where that is less than patients."""
+    alone = sum(kind == "image" for kind, _ in units)
+    if by == "patient":
+        if not alone:
+            return "by patient", []
+        text = f"{alone} of {len(cases)} images say no patient: images of one patient may lie on both sides."
+        if alone == len(cases):
+            text = (
+                "The data set says no patients, so the split is by image: images of one patient may lie on both sides."
+            )
+            return "by image", [Notice("W_SPLIT_BY_IMAGE", "", text)]
+        return f"by patient, {alone} images of unknown patients by image", [Notice("W_SPLIT_BY_IMAGE", "", text)]
+    sides: dict[str, set[str]] = defaultdict(set)
+    for case, part in zip(cases, part_of, strict=True):
+        owner = case.patient or case.group
+        if part and owner is not None:
+            sides[owner].add(part)
+    shared = sum(len(parts) > 1 for parts in sides.values())
+    if not shared and all(case.patient or case.group for case in cases):
+        return "by image", []
+    text = f"The split is by image: {shared} of {len(sides)} known patients or groups have images on both sides."
+    if not sides:
+        text = "The split is by image and no patients are known: images of one patient may lie on both sides."
+    return "by image", [Notice("W_SPLIT_BY_IMAGE", "", text)]
