@@ -82,7 +82,7 @@ def prediction_page(facts: Mapping[str, Any], scan: Scan, label_map: LabelMap | 
         subtitle=", ".join(f"{m.get('name', '')} {m.get('version', '')}".strip() for m in models),
         warnings=facts.get("warnings") or (),
         provenance=_provenance(facts, segmentation),
-        scripts=("viewer.js", "tables.js"),
+        scripts=("outlines.js", "viewer.js", "tables.js"),
     )
 
 
