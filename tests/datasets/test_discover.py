@@ -169,6 +169,8 @@ def test_nothing_to_read(tmp_path: Path) -> None:
     assert caught.value.code == "E_EMPTY"
     with pytest.raises(InputError, match="does not exist"):
         discover(tmp_path / "absent")
+    with pytest.raises(InputError, match="does not exist"):
+        discover(tmp_path / ("x" * 5000))
     with pytest.raises(InputError, match="unknown ending"):
         discover(tmp_path / "weird.bin")
     with pytest.raises(InputError, match="label map by its name"):

@@ -58,6 +58,8 @@ def test_byte_order_mark_and_crlf_are_accepted(manifest: Callable[..., Path], en
         ("path,label\na\\..\\..\\x.png,glioma\n", "line 2: 'a\\..\\..\\x.png' is no usable path"),
         ("path,label\n,glioma\n", "line 2: '' is no usable path"),
         ("path,label,mask\na/1.png,glioma,../m.png\n", "line 2: '../m.png' is no usable mask"),
+        (f"path,label\n{'x' * 300}.png,glioma\n", f"line 2: path '{'x' * 300}.png' does not exist"),
+        ('path,label\n"a/\n1.png",glioma\na/9.png,glioma\n', "line 3: path 'a/\n1.png' does not exist"),
         ("path,label\na/9.png,glioma\n", "line 2: path 'a/9.png' does not exist"),
         ("path,label\na/1.png,glioma\na/1.png,glioma\n", "line 3: 'a/1.png' stands on line 2 already"),
         ("path,label\na/1.png,\n", "line 2: has neither a label nor a mask"),

@@ -1,5 +1,6 @@
 """Any input of ``predict`` as cases: a picture, a stack, a NIfTI file, a study folder, or a folder of these."""
 
+import os
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -89,7 +90,7 @@ def discover(
         MachineError: The folder may not be read.
     """
     options = _Options(stack, channels, spacing_mm)
-    if not path.exists():
+    if not os.path.exists(path):  # unlike Path.exists, False also for names the system refuses
         raise InputError("does not exist", file=path, hint="Check the path.", code="E_MISSING")
     if path.is_dir():
         return _in_folder(path, options)

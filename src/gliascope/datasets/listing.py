@@ -25,7 +25,7 @@ def entries(folder: Path) -> tuple[list[Path], list[Path]]:
 
     Raises:
         InputError: The folder does not exist.
-        MachineError: It may not be read.
+        MachineError: It cannot be read.
     """
     files, folders = [], []
     try:
@@ -37,10 +37,10 @@ def entries(folder: Path) -> tuple[list[Path], list[Path]]:
                     folders.append(Path(entry.path))
                 elif entry.is_file():
                     files.append(Path(entry.path))
-    except PermissionError as fault:
-        raise MachineError("may not be read", file=folder, code="E_PERMISSION") from fault
     except (FileNotFoundError, NotADirectoryError) as fault:
         raise InputError("is not a folder", file=folder, hint="Check the path.", code="E_MISSING") from fault
+    except OSError as fault:
+        raise MachineError(f"cannot be listed ({fault.strerror})", file=folder, code="E_PERMISSION") from fault
     return sorted(files), sorted(folders)
 
 

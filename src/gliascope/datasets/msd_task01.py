@@ -71,7 +71,7 @@ class MsdTask01Settings(Settings):
 def _read(path: Path) -> dict[str, Any]:
     try:
         tree = json.loads(path.read_text(encoding="utf-8-sig"))
-    except (OSError, ValueError) as fault:
+    except (OSError, ValueError, RecursionError) as fault:
         raise InputError(f"cannot be read as JSON ({fault})", file=path, hint="Copy the data set again.") from fault
     if not isinstance(tree, dict):
         raise InputError("is not a JSON table", file=path, hint="Copy the data set again.")

@@ -1,6 +1,8 @@
 """CSV tables, checked at the door: every fault is named with its line number."""
 
 import csv
+import io
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
@@ -53,7 +55,7 @@ def read_table(path: Path, required: Sequence[str]) -> list[Row]:
 
 
 def _parse(path: Path, text: str) -> Iterator[Row]:
-    reader = csv.reader(text.splitlines(keepends=True), strict=True)
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     try:
         for cells in reader:
             if any(cell.strip() for cell in cells):
@@ -75,7 +77,7 @@ def inner_path(row: Row, column: str, *, table: Path, root: Path) -> Path:
         hint = f"Give a path below {root.name or root}, without '..'."
         raise InputError(f"line {row.line}: '{text}' is no usable {column}", file=table, hint=hint, code="E_MANIFEST")
     path = root.joinpath(*parts)
-    if not path.exists():
+    if not os.path.exists(path):  # unlike Path.exists, False also for names the system refuses
         cause = f"line {row.line}: {column} '{text}' does not exist"
         raise InputError(cause, file=table, hint=f"It is looked for below {root}.", code="E_MISSING")
     return path
