@@ -183,7 +183,7 @@ def _check_chunks(node: h5py.Dataset, name: str, path: Path) -> None:
 
 def _intensities(values: NDArray[Any], path: Path) -> NDArray[np.float32]:
     """Return float32, or refuse values that are no intensities."""
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore", invalid="ignore"):
         array = np.ascontiguousarray(values, dtype=np.float32)
     bad = int(array.size - np.isfinite(array).sum())
     if bad:

@@ -91,9 +91,12 @@ def check_finite(stored: NDArray[Any], header: NiftiHeader) -> tuple[float, floa
         ends = sorted(float(v) * slope + intercept for v in (stored.min(), stored.max()))
         if all(abs(end) <= _FLOAT32_MAX for end in ends):
             return ends[0], ends[1]
-        values = stored.astype(np.float64) * slope + intercept
-        nan, infinite = int(np.isnan(stored).sum()), int(np.isinf(stored).sum())
-        large = int((np.abs(values) > _FLOAT32_MAX).sum()) - infinite
+        nan = infinite = large = 0
+        for k in range(stored.shape[-1]):  # slice by slice: the copies stay small
+            values = stored[..., k].astype(np.float64)
+            nan += int(np.isnan(values).sum())
+            infinite += int(np.isinf(values).sum())
+            large += int((np.isfinite(values) & (np.abs(values * slope + intercept) > _FLOAT32_MAX)).sum())
     counts = ((nan, "NaN"), (infinite, "infinite"), (large, "too large for float32"))
     words = ", ".join(f"{count} {kind}" for count, kind in counts if count)
     cause = f"has values that are no intensities: {words}, of {stored.size}"
