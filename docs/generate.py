@@ -1,0 +1,157 @@
+"""Write the reference pages that are made from the code; ``make docs`` runs it and a test compares.
+
+Pages: commands (from the command line itself), data sets (from the cards), networks, recipes, metrics, settings.
+"""
+
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from gliascope.cli import app
+from gliascope.config import RunConfig
+from gliascope.labels import SCHEMES
+from gliascope.metrics import METRICS
+from gliascope.workflow.listing import list_datasets, list_networks, list_recipes
+
+REFERENCE = Path(__file__).parent / "reference"
+NOTE = "<!-- Made by `make docs` from the code; do not edit. -->"
+
+
+def pages() -> dict[str, str]:
+    """Return every generated page by file name."""
+    return {
+        "commands.md": commands(),
+        "datasets.md": datasets(),
+        "networks.md": networks(),
+        "recipes.md": recipes(),
+        "metrics.md": metrics(),
+        "labels.md": labels(),
+    }
+
+
+def commands() -> str:
+    """Describe every command with its arguments, options and examples."""
+    parts = ["# Commands", NOTE, "Exit codes: 0 done · 1 internal fault · 2 usage · 3 bad input data · 4 bad model or"]
+    parts[-1] += " config · 5 environment · 6 part of a batch done · 130/143 interrupted."
+    group = typer.main.get_command(app)
+    for name, command in sorted(group.commands.items()):  # type: ignore[attr-defined] - a group has commands
+        rows = [(_spelled(p), (getattr(p, "help", None) or "").replace("|", "\\|")) for p in command.params]
+        text = (command.help or "").replace("[b]", "**").replace("[/b]", "**")
+        parts += [f"## `gliascope {name}`", text, _table(("argument or option", "meaning"), rows)]
+    return _page(parts)
+
+
+def _spelled(parameter: Any) -> str:  # noqa: ANN401 - typer keeps the class private
+    metavar = parameter.metavar or ""
+    if parameter.param_type_name == "argument":
+        return f"`{metavar or parameter.name.upper()}`"
+    return f"`{' '.join([', '.join(parameter.opts), metavar]).strip()}`".replace("|", "\\|")
+
+
+def datasets() -> str:
+    """Describe every adapter by its card."""
+    parts = ["# Data sets", NOTE]
+    for card in list_datasets():
+        facts = [
+            ("tasks", ", ".join(card["tasks"])),
+            ("licence", card["licence"]),
+            ("link", card["link"]),
+            ("citation", card["citation"]),
+            ("label scheme", card["scheme"] or "–"),
+            ("channels", ", ".join(card["channels"])),
+            ("patients", card["patient_identity"]),
+            ("known faults", " ".join(card["known_faults"]) or "none known"),
+        ]
+        parts += [f"## `{card['name']}`: {card['title']}", _table(("", ""), facts), f"```\n{card['layout']}\n```"]
+    return _page(parts)
+
+
+def networks() -> str:
+    """Describe every architecture and its options."""
+    from gliascope.models import NETWORKS
+
+    parts = ["# Networks", NOTE]
+    for row in list_networks():
+        settings = NETWORKS[row["name"]]
+        parts += [f"## `{row['name']}`", (settings.__doc__ or "").strip(), _fields(settings)]
+    return _page(parts)
+
+
+def recipes() -> str:
+    """List the shipped recipes and every setting that a recipe can hold."""
+    columns = ("name", "source", "task", "dataset", "network", "parameters", "description")
+    rows = [tuple(f"{row[c]:,}" if c == "parameters" else str(row[c]) for c in columns) for row in list_recipes()]
+    parts = ["# Recipes", NOTE, _table(columns, rows), "## Settings"]
+    seen: set[type] = set()
+    queue: list[tuple[str, Any]] = [("recipe", RunConfig)]
+    while queue:
+        title, settings = queue.pop(0)
+        if settings in seen:
+            continue
+        seen.add(settings)
+        parts += [f"### {title}", (settings.__doc__ or "").strip().split("\n\n")[0], _fields(settings)]
+        for name, field in settings.model_fields.items():
+            queue += [(f"{name} `{_tag(inner)}`" if _tag(inner) else name, inner) for inner in _inner(field.annotation)]
+    return _page(parts)
+
+
+def metrics() -> str:
+    """List every measure with unit, direction and what an empty mask gives."""
+    rows = []
+    for name, metric in METRICS.items():
+        first = (metric.function.__doc__ or "").strip().splitlines()[0]
+        better = "up is better" if metric.higher_is_better else "down is better"
+        rows.append((f"`{name}`", first, metric.unit, better, str(metric.both_empty), str(metric.one_empty)))
+    return _page(["# Metrics", NOTE, _table(("name", "what", "unit", "direction", "both empty", "one empty"), rows)])
+
+
+def labels() -> str:
+    """List the label schemes: what each number means and which regions follow."""
+    rows = [
+        (f"`{s.name}`", ", ".join(f"{v} {t}" for v, t in sorted(s.tissues.items())), ", ".join(s.regions))
+        for s in SCHEMES.values()
+    ]
+    return _page(["# Label schemes", NOTE, _table(("scheme", "labels", "regions"), rows)])
+
+
+def _tag(settings: Any) -> str:  # noqa: ANN401 - a settings class
+    field = settings.model_fields.get("name")
+    return field.default if field is not None and isinstance(field.default, str) else ""
+
+
+def _inner(annotation: Any) -> list[Any]:  # noqa: ANN401 - any type expression
+    if isinstance(annotation, type) and hasattr(annotation, "model_fields"):
+        return [annotation]
+    return [settings for part in getattr(annotation, "__args__", ()) for settings in _inner(part)]
+
+
+def _fields(settings: Any) -> str:  # noqa: ANN401 - a settings class
+    rows = []
+    for name, field in settings.model_fields.items():
+        default = "required" if field.is_required() else _default(field.get_default(call_default_factory=True))
+        rows.append((f"`{name}`", default, (field.description or "").replace("\n", " ").replace("|", "\\|")))
+    return _table(("setting", "default", "meaning"), rows)
+
+
+def _default(value: Any) -> str:  # noqa: ANN401 - any default
+    return "see below" if hasattr(value, "model_fields") else f"`{value!r}`".replace("|", "\\|")
+
+
+def _table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    head = tuple(head)
+    lines = [head, tuple("---" for _ in head), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def _page(parts: list[str]) -> str:
+    return "\n\n".join(part.strip() for part in parts if part.strip()) + "\n"
+
+
+if __name__ == "__main__":
+    REFERENCE.mkdir(exist_ok=True)
+    for file, text in pages().items():
+        (REFERENCE / file).write_text(text)
+        sys.stdout.write(f"wrote {file}\n")

@@ -1,0 +1,81 @@
+"""The command line: parse, call the workflow, print.
+
+To add a command: write ``workflow/<verb>.py``, add a function here that calls it inside a ``Session``.
+"""
+
+import signal
+import sys
+from itertools import pairwise
+from types import FrameType
+from typing import Annotated, NoReturn
+
+import typer
+
+from gliascope.cli import data, lists, predict, train
+from gliascope.cli.session import INTERRUPTED, Session, Terminated
+from gliascope.errors import UsageError
+
+INTENDED_USE = "For research and education. Not a medical device."
+
+app = typer.Typer(
+    name="gliascope",
+    help=f"Brain-tumor MRI: classify, segment, measure and report.\n\n{INTENDED_USE}",
+    epilog="Start with:  gliascope demo -o demo",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+for panel, commands in {
+    "Start": (train.demo, lists.doctor),
+    "Use a model": (predict.predict, predict.check, predict.export, lists.models),
+    "Data": (lists.datasets, data.explore),
+    "Train and compare": (lists.recipes, lists.networks, train.train, train.evaluate),
+}.items():
+    for command in commands:
+        app.command(rich_help_panel=panel, no_args_is_help=command not in lists.WITHOUT_ARGUMENTS)(command)
+
+
+@app.callback()
+def options(
+    version: Annotated[bool, typer.Option("--version", help="Print the version.", is_eager=True)] = False,
+) -> None:
+    """Handle the options before a command."""
+    if version:
+        from importlib.metadata import version as installed
+
+        typer.echo(f"gliascope {installed('gliascope')}")
+        raise typer.Exit
+
+
+# typer keeps its command-line library private; the parent of its public BadParameter is the parse error.
+PARSE_ERROR: type[Exception] = typer.BadParameter.__bases__[0]
+
+
+def main(arguments: list[str] | None = None) -> NoReturn:
+    """Run one command and exit with its code."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    signal.signal(signal.SIGTERM, _terminate)
+    try:
+        code = app(arguments, standalone_mode=False, prog_name="gliascope")
+    except PARSE_ERROR as fault:
+        code = _usage_fault(str(getattr(fault, "message", fault) or fault), arguments)
+    except typer.Exit as leave:
+        code = leave.exit_code
+    except (typer.Abort, KeyboardInterrupt):
+        code = INTERRUPTED
+    sys.exit(code or 0)
+
+
+def _usage_fault(message: str, arguments: list[str]) -> int:
+    target = next((b for a, b in pairwise(arguments) if a == "--json"), None)
+    command = arguments[0] if arguments and not arguments[0].startswith("-") else ""
+    hint = f"See gliascope {command} --help.".replace("  ", " ")
+    fault = UsageError(message.strip().rstrip("."), hint=hint)
+    return Session(json=target, quiet=False, debug=False).report(fault)
+
+
+def _terminate(_signal: int, _frame: FrameType | None) -> NoReturn:
+    raise Terminated

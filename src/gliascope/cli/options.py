@@ -1,0 +1,55 @@
+"""The options that commands share, each written once."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+COMMON = "Common options"
+
+Json = Annotated[
+    str | None,
+    typer.Option("--json", metavar="FILE", help="Write the result as JSON; - for stdout.", rich_help_panel=COMMON),
+]
+Quiet = Annotated[bool, typer.Option("--quiet", help="No progress and no text.", rich_help_panel=COMMON)]
+Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks.", rich_help_panel=COMMON)]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is there.", rich_help_panel=COMMON)]
+Device = Annotated[
+    str, typer.Option("--device", metavar="auto|cpu|cuda[:N]", help="Where to compute.", rich_help_panel=COMMON)
+]
+Threads = Annotated[
+    int | None, typer.Option("--threads", min=1, help="CPU threads; default: all cores.", rich_help_panel=COMMON)
+]
+Output = Annotated[Path, typer.Option("--output", "-o", metavar="OUT", help="The folder to write.")]
+Scheme = Annotated[
+    str | None, typer.Option("--scheme", help="What the label numbers mean: msd, brats2017, brats2023, …")
+]
+Channels = Annotated[
+    str | None, typer.Option("--channels", metavar="NAME,…", help="Names of a file's channels, in its order.")
+]
+Spacing = Annotated[
+    str | None, typer.Option("--spacing", metavar="MM,…", help="Voxel size of pictures per axis, in mm.")
+]
+NoStack = Annotated[bool, typer.Option("--no-stack", help="Take every folder of pictures as a batch.")]
+
+
+def names(text: str | None) -> tuple[str, ...] | None:
+    """Split ``a,b,c`` into names."""
+    return None if text is None else tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def millimeters(text: str | None) -> tuple[float, ...] | None:
+    """Split ``0.5,0.5,5`` into two or three positive numbers.
+
+    Raises:
+        typer.BadParameter: They are not.
+    """
+    if text is None:
+        return None
+    try:
+        values = tuple(float(part) for part in text.split(","))
+    except ValueError:
+        values = ()
+    if len(values) not in (2, 3) or not all(0 < value < 1000 for value in values):
+        raise typer.BadParameter(f"--spacing takes two or three sizes in mm such as 0.5,0.5,5; got '{text}'")
+    return values

@@ -1,0 +1,160 @@
+"""Commands that make and judge models: demo, train, evaluate."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from gliascope.cli import options
+from gliascope.cli.session import Session
+
+Data = Annotated[Path, typer.Option("--data", metavar="ROOT", help="The data set's folder.")]
+
+
+def train(
+    recipe: Annotated[str, typer.Argument(metavar="RECIPE", help="A recipe's name or a TOML file.")],
+    data: Data,
+    output: options.Output,
+    fold: Annotated[int | None, typer.Option(min=1, help="Fold of a k-fold split, from 1.")] = None,
+    split: Annotated[Path | None, typer.Option(metavar="CSV", help="path,patient,group,label,split")] = None,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", metavar="a.b=value", help="Change a setting; repeatable.")
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with an interrupted run.")] = False,
+    cache: Annotated[Path | None, typer.Option(metavar="DIR", help="Where prepared images are kept.")] = None,
+    json: options.Json = None,
+    device: options.Device = "auto",
+    threads: options.Threads = None,
+    overwrite: options.Overwrite = False,
+    quiet: options.Quiet = False,
+    debug: options.Debug = False,
+) -> None:
+    """Train a recipe on a data set: RECIPE becomes a run folder with a model.
+
+    [b]Examples[/b]
+
+      gliascope train lgg-unet2d --data data/lgg-mri-segmentation -o runs/lgg
+      gliascope train lgg-unet2d --data data/lgg-mri-segmentation -o runs/lgg --resume
+      gliascope train my.toml --data ROOT -o runs/my --set training.epochs=5
+    """
+    with Session(json=json, quiet=quiet, debug=debug) as session:
+        from gliascope.workflow.train import train as train_recipe
+
+        run = train_recipe(
+            recipe,
+            data,
+            output,
+            fold=fold,
+            split=split,
+            overrides=settings or (),
+            resume=resume,
+            overwrite=overwrite,
+            device=device,
+            threads=threads,
+            cache=cache,
+            progress=session.progress,
+            announce=(lambda line: None) if quiet else session.say,
+        )
+        session.warn(run.facts["warnings"])
+        session.done({"run": str(output), "model": str(run.model), **run.facts}, _run_lines(run.facts, output))
+
+
+def _run_lines(facts: dict[str, Any], output: Path) -> Iterator[str]:
+    figures = ", ".join(f"{name} {value:.4f}" for name, value in facts["metrics"].items())
+    yield f"best epoch {facts['best_epoch']} of {facts['epochs']}: {figures}"
+    yield f"open {output / 'report.html'}"
+    part = "test" if facts["cases"]["test"] else "validation"
+    yield f"next: gliascope evaluate {output} --split {part}"
+
+
+def evaluate(
+    run: Annotated[Path, typer.Argument(metavar="RUN|PREDICTIONS", help="A run folder, or predicted label maps.")],
+    references: Annotated[
+        Path | None, typer.Argument(metavar="[REFERENCES]", help="Label maps to score against.")
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="OUT", help="Page and table; default: in the run folder.")
+    ] = None,
+    split: Annotated[str, typer.Option(metavar="test|validation|train", help="Part of the run's split.")] = "test",
+    data: Annotated[Path | None, typer.Option(metavar="ROOT", help="The data set's folder, if it moved.")] = None,
+    scheme: options.Scheme = None,
+    backend: Annotated[str, typer.Option(metavar="auto|openvino|torch")] = "auto",
+    json: options.Json = None,
+    device: options.Device = "auto",
+    threads: options.Threads = None,
+    overwrite: options.Overwrite = False,
+    quiet: options.Quiet = False,
+    debug: options.Debug = False,
+) -> None:
+    """Evaluate a run on its test cases, or label maps against references.
+
+    [b]Examples[/b]
+
+      gliascope evaluate runs/lgg
+      gliascope evaluate predictions/ references/ --scheme brats2023 --json -
+    """
+    with Session(json=json, quiet=quiet, debug=debug) as session:
+        from gliascope.workflow.evaluate import evaluate as score
+
+        result = score(
+            run,
+            references,
+            split=split,
+            data=data,
+            scheme=scheme,
+            backend=backend,
+            device=device,
+            threads=threads,
+            progress=session.progress,
+        )
+        folder = output or (run / f"evaluation-{split}" if references is None else None)
+        if folder is not None:
+            result.save(folder, overwrite=overwrite or output is None)
+        session.warn(result.facts["warnings"])
+        session.done(result.facts, _score_lines(result.facts, folder))
+
+
+def _score_lines(facts: dict[str, Any], folder: Path | None) -> Iterator[str]:
+    counts = ", ".join(f"{name.replace('_', ' ')} {n}" for name, n in facts["counts"].items())
+    yield f"protocol {facts['protocol']}; {facts['split']}; {counts}"
+    for name, row in facts["summary"].items():
+        shown = (f"{metric} {_figure(value)}" for metric, value in row.items() if not metric.endswith("voxels"))
+        yield f"  {name}: {', '.join(shown)}"
+    if folder is not None:
+        yield f"open {folder / 'report.html'}"
+
+
+def _figure(value: Any) -> str:  # noqa: ANN401 - a number, a summary, or None
+    if isinstance(value, dict):
+        return "undefined" if value["mean"] is None else f"{value['mean']:.3f} (median {value['median']:.3f})"
+    return "undefined" if value is None else f"{value:.3f}" if isinstance(value, float) else str(value)
+
+
+def demo(
+    output: options.Output = Path("demo"),
+    json: options.Json = None,
+    device: options.Device = "auto",
+    threads: options.Threads = None,
+    overwrite: options.Overwrite = False,
+    quiet: options.Quiet = False,
+    debug: options.Debug = False,
+) -> None:
+    """Make a phantom cohort, train on it, evaluate and predict: the whole way in minutes.
+
+    [b]Example[/b]
+
+      gliascope demo -o demo
+    """
+    with Session(json=json, quiet=quiet, debug=debug) as session:
+        from gliascope.workflow.demo import demo as run_demo
+
+        result = run_demo(
+            output,
+            overwrite=overwrite,
+            device=device,
+            threads=threads,
+            progress=session.progress,
+            announce=(lambda line: None) if quiet else session.say,
+        )
+        session.done(result, [*result["lines"], f"open {result['report']}"])

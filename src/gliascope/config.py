@@ -1,0 +1,156 @@
+"""One experiment as data: all settings together, read from a TOML recipe.
+
+A recipe says what to learn from which data with which network; it names code but holds none. The resolved
+settings go as JSON into the run folder and the model folder. To add an experiment, add one file to ``recipes/``.
+"""
+
+import json
+import tomllib
+from collections.abc import Iterable
+from importlib import resources
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field
+
+from gliascope.datasets import DatasetSettings
+from gliascope.datasets.splits import SplitSettings
+from gliascope.errors import ConfigError
+from gliascope.inference.settings import InferenceSettings
+from gliascope.labels import TUMOR_CLASSES
+from gliascope.models import NetworkSettings
+from gliascope.preprocess.plan import Plan
+from gliascope.preprocess.slices import SliceSettings
+from gliascope.preprocess.targets import TargetSettings
+from gliascope.settings import Settings, load_settings
+from gliascope.training.fit import TrainingSettings
+
+
+class RunConfig(Settings):
+    """One experiment."""
+
+    name: str
+    """The recipe's name, and the model's."""
+    source: Literal["s0", "s1", "s2", "s3", "s4", "gliascope"]
+    """Who described the experiment."""
+    description: str
+    """One sentence for listings."""
+    task: Literal["classify", "segment"]
+    """The question the model answers."""
+    seed: int = Field(default=1, ge=0)
+    """Every random draw depends on it."""
+    dataset: DatasetSettings
+    split: SplitSettings = SplitSettings()
+    plan: Plan
+    target: TargetSettings | None = None
+    """What a segmenter learns; none for classifiers."""
+    classes: tuple[str, ...] = TUMOR_CLASSES
+    """What a classifier answers, in the order of its outputs; a segmenter has none."""
+    slices: SliceSettings | None = None
+    """Which axial slices a 2-D network is trained on; none: all."""
+    network: NetworkSettings
+    training: TrainingSettings = TrainingSettings()
+    inference: InferenceSettings = InferenceSettings()
+
+    @property
+    def in_channels(self) -> int:
+        """Channels of the network's input, after the plan."""
+        copies = [step.channels for step in self.plan.steps if step.name == "replicate"]
+        return copies[-1] if copies else len(self.plan.channels)
+
+    @property
+    def out_channels(self) -> int:
+        """Channels of the network's output."""
+        return len(self.classes) if self.target is None else len(self.target.channels)
+
+    def checked(self) -> "RunConfig":
+        """Return itself when its parts fit together.
+
+        Raises:
+            ConfigError: The task, the network and the target contradict each other.
+        """
+        if self.network.task != self.task:
+            cause = f"network '{self.network.name}' cannot {self.task}"
+            raise ConfigError(cause, file=self.name, hint="Choose another network or another task.")
+        unknown = sorted(set(self.classes) - set(TUMOR_CLASSES))
+        if unknown:
+            raise ConfigError(f"unknown classes {unknown}", file=self.name, hint=f"Known: {', '.join(TUMOR_CLASSES)}.")
+        if (self.target is None) == (self.task == "segment"):
+            wanted = "needs a [target]" if self.task == "segment" else "takes no [target]"
+            raise ConfigError(f"task '{self.task}' {wanted}", file=self.name, hint="See docs/reference/recipes.md.")
+        return self
+
+
+def recipe_names() -> list[str]:
+    """Return the names of the recipes that ship with the package, sorted."""
+    folder = resources.files("gliascope.recipes")
+    return sorted(item.name.removesuffix(".toml") for item in folder.iterdir() if item.name.endswith(".toml"))
+
+
+def read_recipe(recipe: str | Path, overrides: Iterable[str] = ()) -> RunConfig:
+    """Read a shipped recipe by name or a TOML file by path, with ``a.b=value`` overrides (TOML values).
+
+    Raises:
+        ConfigError: No such recipe, not TOML, or a setting is wrong; the message says where and what would work.
+    """
+    text, file = _recipe_text(recipe)
+    try:
+        tree = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as fault:
+        raise ConfigError(f"is not TOML ({fault})", file=file) from None
+    for override in overrides:
+        _override(tree, override)
+    return load_settings(RunConfig, tree, file=file).checked()
+
+
+def load_config(path: Path) -> RunConfig:
+    """Read the resolved settings of a run folder.
+
+    Raises:
+        ConfigError: The file is missing, not JSON, or does not fit this version.
+    """
+    try:
+        tree = json.loads(path.read_text())
+    except (OSError, ValueError) as fault:
+        raise ConfigError(
+            f"cannot be read ({fault})", file=path, hint="Is this a run folder of gliascope train?"
+        ) from None
+    return load_settings(RunConfig, tree, file=str(path)).checked()
+
+
+def _recipe_text(recipe: str | Path) -> tuple[str, str]:
+    path = Path(recipe)
+    if path.suffix == ".toml":
+        try:
+            return path.read_text(encoding="utf-8"), str(path)
+        except (OSError, UnicodeDecodeError) as fault:
+            raise ConfigError(
+                f"cannot be read ({fault})", file=path, hint="Give a recipe's name or a TOML file."
+            ) from None
+    if str(recipe) not in recipe_names():
+        known = ", ".join(recipe_names())
+        hint = f"Known: {known}; or give a path that ends in .toml."
+        raise ConfigError(f"unknown recipe '{recipe}'", hint=hint, code="E_RECIPE")
+    return resources.files("gliascope.recipes").joinpath(f"{recipe}.toml").read_text(encoding="utf-8"), f"{recipe}.toml"
+
+
+def _override(tree: dict[str, Any], override: str) -> None:
+    """Put one ``a.b=value`` into the tree; a bare word counts as text."""
+    path, sign, value = override.partition("=")
+    keys = [key.strip() for key in path.split(".")]
+    if not sign or not all(keys):
+        raise ConfigError(f"'{override}' is no setting", hint="Write --set training.epochs=5.", code="E_SET")
+    try:
+        parsed = tomllib.loads(f"value = {value}")["value"]
+    except tomllib.TOMLDecodeError:
+        if not value.replace("-", "").replace("_", "").isalnum():
+            raise ConfigError(
+                f"'{value}' is no TOML value", hint="Quote texts: --set name='\"x y\"'.", code="E_SET"
+            ) from None
+        parsed = value
+    for key in keys[:-1]:
+        branch = tree.setdefault(key, {})
+        if not isinstance(branch, dict):
+            raise ConfigError(f"'{key}' in '{path}' is a value, not a table", code="E_SET")
+        tree = branch
+    tree[keys[-1]] = parsed

@@ -1,0 +1,1 @@
+"""The shipped experiments, one TOML file each; ``gliascope recipes`` lists them."""

@@ -1,0 +1,64 @@
+"""What this installation can do, what is missing, and the command that fixes it."""
+
+import shutil
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from gliascope.preprocess.cache import default_cache_folder
+from gliascope.workflow.model_choice import shipped_models
+from gliascope.workflow.provenance import code_version, machine
+
+LIBRARIES = ("numpy", "scipy", "nibabel", "pillow", "h5py", "opencv-python-headless", "openvino", "safetensors")
+TRAINING = ("torch", "lightning")
+
+
+def doctor() -> dict[str, Any]:
+    """Return versions, devices, models and what is missing, as plain data."""
+    import psutil
+
+    missing = []
+    if any(find_spec(name) is None for name in TRAINING):
+        what = "PyTorch and Lightning, which training needs"
+        missing.append({"what": what, "fix": 'Run: pip install "gliascope[train]".'})
+    free_gb = shutil.disk_usage(Path.cwd()).free / 1e9
+    if free_gb < 2:
+        missing.append({"what": f"disk space ({free_gb:.1f} GB free here)", "fix": "Free at least 2 GB."})
+    memory_gb = psutil.virtual_memory().available / 1e9
+    if memory_gb < 2:
+        missing.append({"what": f"memory ({memory_gb:.1f} GB available)", "fix": "Close other programs."})
+    return {
+        "gliascope": code_version(),
+        "machine": machine(),
+        "libraries": {name: _installed(name) for name in (*LIBRARIES, *TRAINING)},
+        "devices": {**_openvino_devices(), **_cuda_devices()},
+        "memory_available_gb": round(memory_gb, 1),
+        "disk_free_gb": round(free_gb, 1),
+        "cache": str(default_cache_folder()),
+        "models": sorted(shipped_models()),
+        "missing": missing,
+    }
+
+
+def _installed(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
+
+
+def _openvino_devices() -> dict[str, str]:
+    import openvino
+
+    core = openvino.Core()
+    return {f"openvino {d}": str(core.get_property(d, "FULL_DEVICE_NAME")) for d in core.available_devices}
+
+
+def _cuda_devices() -> dict[str, str]:
+    if find_spec("torch") is None:
+        return {}
+    import torch
+
+    count = torch.cuda.device_count()
+    return {f"cuda:{i}": torch.cuda.get_device_name(i) for i in range(count)} or {"cuda": "none"}

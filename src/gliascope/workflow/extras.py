@@ -1,0 +1,17 @@
+"""Commands that need PyTorch say so before anything else happens."""
+
+from importlib.util import find_spec
+
+from gliascope.errors import MachineError
+
+
+def require_training() -> None:
+    """Check that the ``train`` extra is installed.
+
+    Raises:
+        MachineError: PyTorch or Lightning is missing; the hint is the command that installs them.
+    """
+    missing = [name for name in ("torch", "lightning") if find_spec(name) is None]
+    if missing:
+        cause = f"this command needs {' and '.join(missing)}, which is not installed"
+        raise MachineError(cause, hint='Run: pip install "gliascope[train]".', code="E_EXTRA")

@@ -1,0 +1,96 @@
+"""What there is to choose from: data sets, recipes, networks, models."""
+
+from typing import Any
+
+from gliascope.checkpoint import load_model
+from gliascope.datasets import DATASETS
+from gliascope.workflow.extras import require_training
+from gliascope.workflow.model_choice import shipped_models
+
+
+def list_datasets() -> list[dict[str, Any]]:
+    """Return one row per adapter: its card as plain data."""
+    rows = []
+    for name, adapter in DATASETS.items():
+        card = adapter.card
+        rows.append(
+            {
+                "name": name,
+                "title": card.title,
+                "tasks": list(card.tasks),
+                "licence": card.licence,
+                "link": card.link,
+                "citation": card.citation,
+                "scheme": card.scheme,
+                "channels": list(card.channels),
+                "patient_identity": card.patient_identity,
+                "known_faults": list(card.known_faults),
+                "layout": card.layout,
+            }
+        )
+    return rows
+
+
+def list_recipes() -> list[dict[str, Any]]:
+    """Return one row per shipped recipe, with the network's parameters counted by building it.
+
+    Raises:
+        MachineError: PyTorch is missing.
+    """
+    require_training()
+    from gliascope.config import read_recipe, recipe_names
+    from gliascope.models import build_network, count_parameters
+
+    rows = []
+    for name in recipe_names():
+        config = read_recipe(name)
+        network = build_network(config.network, config.in_channels, config.out_channels, seed=config.seed)
+        rows.append(
+            {
+                "name": name,
+                "source": config.source,
+                "task": config.task,
+                "dataset": config.dataset.name,
+                "network": config.network.name,
+                "parameters": count_parameters(network),
+                "description": config.description,
+            }
+        )
+    return rows
+
+
+def list_networks() -> list[dict[str, Any]]:
+    """Return one row per architecture: name, task, dimensions, options with their defaults.
+
+    Raises:
+        MachineError: PyTorch is missing.
+    """
+    require_training()
+    from gliascope.models import NETWORKS
+
+    rows = []
+    for name, settings in NETWORKS.items():
+        fields = settings.model_fields
+        dimensions = "2 3" if "dimensions" in fields else str(settings().dimensions)
+        options = [f"{key}={field.default}" for key, field in fields.items() if key not in ("name", "dimensions")]
+        rows.append({"name": name, "task": settings().task, "dimensions": dimensions, "options": options})
+    return rows
+
+
+def list_models() -> list[dict[str, Any]]:
+    """Return one row per shipped model: name, task, channels, figures, size in MB."""
+    rows = []
+    for name, folder in shipped_models().items():
+        facts = load_model(folder).facts
+        size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+        rows.append(
+            {
+                "name": name,
+                "task": facts.task,
+                "channels": list(facts.channels),
+                "metrics": facts.metrics,
+                "size_mb": round(size / 1e6, 1),
+                "intended_use": facts.intended_use,
+            }
+        )
+    return rows

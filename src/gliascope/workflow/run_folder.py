@@ -1,0 +1,102 @@
+"""The run folder of a training: opened before it, filled after it, read by everything that follows.
+
+It holds::
+
+    config.json     the resolved recipe
+    split.csv       which case went where
+    run.json        what was run: data, split, cost, versions, best epoch (written last)
+    metrics.csv     one line per epoch; tensorboard/ holds the same for TensorBoard
+    checkpoints/    last and best (safetensors + JSON)
+    model/          the model folder, ready for ``gliascope predict``
+    report.html     curves and settings
+"""
+
+import csv
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+from gliascope.errors import ConfigError, InputError, UsageError
+from gliascope.files import atomic
+
+CONFIG_FILE, SPLIT_FILE, RUN_FILE, METRICS_FILE = "config.json", "split.csv", "run.json", "metrics.csv"
+MODEL_FOLDER, PAGE_FILE = "model", "report.html"
+
+
+def open_run(folder: Path, config: dict[str, Any], split: str, *, resume: bool, overwrite: bool) -> None:
+    """Make a run folder, or check that an interrupted one may go on.
+
+    Args:
+        folder: The run folder.
+        config: The resolved recipe as plain data.
+        split: The text of ``split.csv``.
+        resume: Go on with what is there; a folder that does not exist yet is started.
+        overwrite: Remove a run that is there.
+
+    Raises:
+        UsageError: A run is there and neither flag was given, or something else than a run is there.
+        ConfigError: The run was started with other settings or another split.
+    """
+    if folder.exists() and any(folder.iterdir()):
+        if not (folder / CONFIG_FILE).is_file():
+            raise UsageError("is not empty and no run folder", file=folder, hint="Choose another -o.", code="E_EXISTS")
+        if resume:
+            _check_same(folder, config, split)
+            return
+        if not overwrite:
+            hint = "Add --resume to go on, --overwrite to start again, or choose another -o."
+            raise UsageError("holds a run", file=folder, hint=hint, code="E_EXISTS")
+        shutil.rmtree(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    atomic.write_text(folder / SPLIT_FILE, split)
+    atomic.write_json(folder / CONFIG_FILE, config)
+
+
+def read_run(folder: Path) -> dict[str, Any]:
+    """Return ``run.json`` of a finished run.
+
+    Raises:
+        InputError: The folder is no run, or its training has not finished.
+    """
+    if not (folder / CONFIG_FILE).is_file():
+        raise InputError("is no run folder", file=folder, hint="Give the -o of gliascope train.", code="E_RUN")
+    try:
+        facts: dict[str, Any] = json.loads((folder / RUN_FILE).read_text())
+    except (OSError, ValueError):
+        hint = "Finish it: run gliascope train again with --resume."
+        raise InputError("holds a training that has not finished", file=folder, hint=hint, code="E_RUN") from None
+    return facts
+
+
+def read_curves(folder: Path) -> dict[str, list[float | None]]:
+    """Return the columns of ``metrics.csv``, one value per epoch; None where an epoch has none."""
+    path = folder / METRICS_FILE
+    if not path.is_file():
+        return {}
+    with path.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    names = list(rows[0]) if rows else []
+    return {name: [float(row[name]) if row[name] else None for row in rows] for name in names}
+
+
+def _check_same(folder: Path, config: dict[str, Any], split: str) -> None:
+    try:
+        before = json.loads((folder / CONFIG_FILE).read_text())
+        same_split = (folder / SPLIT_FILE).read_text() == split
+    except (OSError, ValueError) as fault:
+        raise ConfigError(f"cannot be read ({fault})", file=folder / CONFIG_FILE, hint="Start again.") from None
+    changed = sorted(_differences(before, config))
+    if changed:
+        hint = "Resume with the settings it was started with, or start another run."
+        raise ConfigError(f"was started with other settings: {', '.join(changed)}", file=folder, hint=hint)
+    if not same_split:
+        hint = "The data has changed; start another run."
+        raise ConfigError("was started with another split of the cases", file=folder, hint=hint)
+
+
+def _differences(before: Any, now: Any, path: str = "") -> list[str]:  # noqa: ANN401 - any plain data
+    if isinstance(before, dict) and isinstance(now, dict):
+        keys = set(before) | set(now)
+        return [d for k in keys for d in _differences(before.get(k), now.get(k), f"{path}.{k}" if path else k)]
+    return [] if before == now else [path]

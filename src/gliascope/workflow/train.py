@@ -1,0 +1,283 @@
+"""From recipe and data to a run folder: split, prepare, fit, ship the model."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gliascope.case import Case
+from gliascope.checkpoint import ModelFacts, save_model
+from gliascope.datasets.split_table import split_table
+from gliascope.datasets.splits import Split, SplitSettings, split_cases
+from gliascope.errors import InputError
+from gliascope.files import atomic
+from gliascope.preprocess.cache import CacheEntry, build_cache, default_cache_folder
+from gliascope.report import run_page
+from gliascope.workflow.export import export_model
+from gliascope.workflow.extras import require_training
+from gliascope.workflow.model_card import model_card
+from gliascope.workflow.progress import ProgressCallback, silent
+from gliascope.workflow.provenance import code_version, data_hash, machine
+from gliascope.workflow.run_folder import MODEL_FOLDER, PAGE_FILE, RUN_FILE, open_run, read_curves
+from gliascope.workflow.samples import training_samples
+
+if TYPE_CHECKING:
+    from gliascope.config import RunConfig
+    from gliascope.training.fit import FitResult, Outputs, Preflight
+
+Array = NDArray[np.float32]
+PARITY_CASES = 4
+"""Real inputs on which the exported form is compared with the trained network."""
+STATISTICS_CASES = 200
+"""How many training cases the reference statistics are taken from; more would change little and cost minutes."""
+
+
+@dataclass(frozen=True)
+class TrainedRun:
+    """A finished run folder and what stands in its ``run.json``."""
+
+    folder: Path
+    facts: dict[str, Any]
+
+    @property
+    def model(self) -> Path:
+        """The model folder."""
+        return self.folder / MODEL_FOLDER
+
+
+def train(
+    recipe: str | Path,
+    data: str | Path,
+    output: str | Path,
+    *,
+    fold: int | None = None,
+    split: str | Path | None = None,
+    overrides: Iterable[str] = (),
+    resume: bool = False,
+    overwrite: bool = False,
+    device: str = "auto",
+    threads: int | None = None,
+    cache: str | Path | None = None,
+    progress: ProgressCallback = silent,
+    announce: Callable[[str], None] = lambda line: None,
+) -> TrainedRun:
+    """Train one recipe on one data set and write a run folder.
+
+    Args:
+        recipe: Name of a shipped recipe, or a TOML file.
+        data: The data set's root.
+        output: The run folder.
+        fold: Which fold of a k-fold split, from 1.
+        split: A CSV (``path,patient,group,label,split``) instead of the recipe's split.
+        overrides: ``a.b=value`` settings on top of the recipe.
+        resume: Go on with a run that was interrupted.
+        overwrite: Replace a run folder.
+        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+        threads: CPU threads; None: all cores.
+        cache: Where prepared images are kept; None: the user's cache folder.
+        progress: Told how far each stage is.
+        announce: Told in a sentence what happens: the split, what the training needs, each epoch.
+
+    Raises:
+        ConfigError: The recipe or an override is wrong.
+        InputError: The data cannot be used; every file at fault is listed before the first epoch.
+        UsageError: The run folder exists and neither ``resume`` nor ``overwrite`` was given.
+        MachineError: PyTorch is missing, or memory or disk do not suffice.
+    """
+    require_training()
+    from gliascope.config import read_recipe
+    from gliascope.models import build_network
+    from gliascope.training.fit import fit
+
+    config = read_recipe(recipe, overrides)
+    output, root = Path(output), Path(data)
+    settings = config.split if split is None else SplitSettings(method="csv", path=str(split))
+    parts = split_cases(_usable(config, config.dataset.cases(root), root), settings, fold=fold)
+    if not parts.train or not parts.validation:
+        cause = f"split '{parts.name}' leaves {len(parts.train)} cases to train and {len(parts.validation)} to validate"
+        raise InputError(cause, file=root, hint="Both need at least one.", code="E_SPLIT")
+    _check_classes(config, parts)
+    resolved = {**config.model_dump(mode="json"), "split": settings.model_dump(mode="json"), "fold": fold}
+    open_run(output, resolved, split_table(parts.parts()), resume=resume, overwrite=overwrite)
+    announce(f"{parts.name}: {len(parts.train)} train, {len(parts.validation)} validation, {len(parts.test)} test")
+    folder = default_cache_folder() if cache is None else Path(cache)
+    prepared = {
+        "train": _prepare(config, parts.train, folder, "prepare training cases", progress),
+        "validation": _prepare(config, parts.validation, folder, "prepare validation cases", progress),
+    }
+    inputs = [_probe(entry) for entry in prepared["validation"][:PARITY_CASES]]
+    result = fit(
+        build_network(config.network, config.in_channels, config.out_channels, seed=config.seed),
+        training_samples(prepared["train"], config.slices),
+        training_samples(prepared["validation"], config.slices),
+        config.training,
+        outputs=_outputs(config),
+        run=output,
+        seed=config.seed,
+        device=device,
+        threads=threads,
+        resume=resume,
+        progress=progress,
+        announce=lambda needs: announce(needs_line(needs)),
+        epoch_done=lambda row: announce(_epoch_line(row)),
+    )
+    facts = _run_facts(config, root, parts, result)
+    _ship_model(output, config, facts, prepared["train"], inputs)
+    page = {**facts, "curves": read_curves(output), "config": resolved, "files": _files(output)}
+    atomic.write_text(output / PAGE_FILE, run_page(page))
+    atomic.write_json(output / RUN_FILE, facts)
+    return TrainedRun(output, facts)
+
+
+def _usable(config: "RunConfig", cases: list[Case], root: Path) -> list[Case]:
+    """Return the cases the task can learn from: those with a class, or with a reference mask."""
+    usable = [c for c in cases if (c.label if config.task == "classify" else c.has_reference)]
+    if not usable:
+        wanted = "a tumor class" if config.task == "classify" else "a reference mask"
+        raise InputError(f"none of {len(cases)} cases has {wanted}", file=root, code="E_REFERENCE")
+    return usable
+
+
+def _prepare(
+    config: "RunConfig", cases: Sequence[Case], folder: Path, stage: str, progress: ProgressCallback
+) -> tuple[CacheEntry, ...]:
+    return build_cache(
+        cases,
+        config.plan,
+        config.target,
+        folder,
+        layout="slices" if config.network.dimensions == 2 else "volume",
+        progress=lambda done, total: progress(stage, done, total),
+    )
+
+
+def _check_classes(config: "RunConfig", parts: Split) -> None:
+    """Refuse a training part that lacks a class, or a case of a class that the recipe does not know."""
+    if config.task == "segment":
+        return
+    present = {str(case.label) for case in parts.train}
+    others = {str(case.label) for case in (*parts.validation, *parts.test)}
+    missing = sorted(set(config.classes) - present)
+    foreign = sorted((present | others) - set(config.classes))
+    if missing or foreign:
+        cause = f"the recipe's classes are {', '.join(config.classes)}; the training cases lack {missing or 'none'}"
+        hint = f"Set classes in the recipe; foreign classes: {foreign or 'none'}."
+        raise InputError(cause, hint=hint, code="E_CLASS")
+
+
+def _files(output: Path) -> list[str]:
+    """Return what the run's page links to."""
+    names = ("config.json", "split.csv", "metrics.csv", "model/README.md", "model/model.json")
+    return [name for name in names if (output / name).is_file()]
+
+
+def _outputs(config: "RunConfig") -> "Outputs":
+    from gliascope.training.fit import Outputs
+
+    if config.target is None:
+        return Outputs("label", config.classes)
+    return Outputs(config.target.mode, config.target.channels)
+
+
+def needs_line(needs: "Preflight") -> str:
+    """Say in one line what a training will need."""
+    return (
+        f"{needs.parameters:,} parameters on {needs.device} ({needs.precision}); {needs.steps} steps per epoch, "
+        f"about {needs.epoch_s:.0f} s per epoch, {needs.total_s / 60:.1f} min in all; "
+        f"memory {needs.memory / 1e9:.1f} of {needs.memory_free / 1e9:.1f} GB free, "
+        f"disk {needs.disk / 1e9:.2f} of {needs.disk_free / 1e9:.0f} GB free"
+    )
+
+
+def _run_facts(config: "RunConfig", root: Path, parts: Split, result: "FitResult") -> dict[str, Any]:
+    cases = (*parts.train, *parts.validation, *parts.test)
+    card = config.dataset.card
+    return {
+        "name": config.name,
+        "recipe": config.name,
+        "source": config.source,
+        "task": config.task,
+        "dataset": card.name,
+        "licence": card.licence,
+        "data": str(root.resolve()),
+        "data_sha256": data_hash(cases),
+        "split": parts.name,
+        "cases": {"train": len(parts.train), "validation": len(parts.validation), "test": len(parts.test)},
+        "network": {"name": config.network.name, "parameters": result.parameters},
+        "precision": result.precision,
+        "seed": config.seed,
+        "epochs": result.epochs,
+        "best_epoch": result.best_epoch,
+        "metrics": {k: v for k, v in result.metrics.items() if k not in ("epoch", "seconds")},
+        "seconds": round(result.seconds, 1),
+        "device": result.device,
+        "machine": machine(),
+        "code": code_version(),
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "warnings": [notice.as_json() for notice in (*parts.notices, *result.notices)],
+    }
+
+
+def _ship_model(
+    output: Path, config: "RunConfig", run: dict[str, Any], entries: Sequence[CacheEntry], inputs: list[Array]
+) -> None:
+    """Write the model folder from the best epoch, with its OpenVINO form and measured parity."""
+    from gliascope.training.fit import best_weights
+
+    kept = (
+        "dataset",
+        "licence",
+        "data_sha256",
+        "split",
+        "cases",
+        "recipe",
+        "seed",
+        "epochs",
+        "best_epoch",
+        "code",
+        "date",
+    )
+    facts = ModelFacts(
+        name=config.name,
+        task=config.task,
+        dimensions=config.network.dimensions,
+        channels=config.plan.channels,
+        network=config.network.model_dump(mode="json"),
+        plan=config.plan.model_dump(mode="json"),
+        target=None if config.target is None else config.target.model_dump(mode="json"),
+        classes=config.classes if config.task == "classify" else None,
+        inference={**config.inference.model_dump(mode="json"), "divisor": config.network.divisor},
+        training={key: run[key] for key in kept},
+        metrics=run["metrics"],
+        statistics=_statistics(entries),
+    )
+    save_model(output / MODEL_FOLDER, best_weights(output), facts, model_card(facts), overwrite=True)
+    export_model(output / MODEL_FOLDER, to="openvino", inputs=inputs)
+
+
+def _probe(entry: CacheEntry) -> Array:
+    """Return one prepared image for the parity measurement: a volume, or its middle slice."""
+    return entry.image(entry.count // 2)
+
+
+def _epoch_line(row: Mapping[str, float | int | None]) -> str:
+    """Say in one line how an epoch went."""
+    shown = (f"{name} {value:.4g}" for name, value in row.items() if value is not None)
+    return ", ".join(shown)
+
+
+def _statistics(entries: Sequence[CacheEntry]) -> dict[str, Any]:
+    """Return mean, sd and outer percentiles per prepared channel over evenly chosen training cases."""
+    step = max(1, len(entries) // STATISTICS_CASES)
+    chosen = entries[::step]
+    images = [entry.image(entry.count // 2) for entry in chosen]
+    rows = []
+    for channel in range(images[0].shape[0]):
+        values = np.concatenate([image[channel].ravel()[::7] for image in images])
+        low, high = np.percentile(values, [1, 99])
+        rows.append({"mean": float(values.mean()), "sd": float(values.std()), "p01": float(low), "p99": float(high)})
+    return {"cases": len(chosen), "prepared_channels": rows}
