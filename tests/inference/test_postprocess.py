@@ -1,0 +1,88 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from gliascope.inference.postprocess import drop_small_components, suppress_small_components, to_probabilities
+
+Array = NDArray[np.float32]
+
+
+def test_softmax_adds_up_and_sigmoid_does_not() -> None:
+    logits = np.array([[[2.0, 0.0], [0.0, 0.0], [-1.0, 0.0]]], np.float32)
+    classes = to_probabilities(logits, exclusive=True)
+    regions = to_probabilities(logits, exclusive=False)
+    assert classes.dtype == regions.dtype == np.float32
+    np.testing.assert_allclose(classes.sum(axis=1), 1, rtol=1e-6)
+    np.testing.assert_allclose(classes[0, :, 0], np.exp([2, 0, -1]) / np.exp([2, 0, -1]).sum(), rtol=1e-6)
+    np.testing.assert_allclose(regions[0, :, 0], 1 / (1 + np.exp([-2.0, 0, 1])), rtol=1e-6)
+
+
+def test_temperature_divides_the_logits() -> None:
+    logits = np.array([[3.0, 1.0]], np.float32)
+    cooled = to_probabilities(logits, exclusive=True, temperature=2.0)
+    np.testing.assert_allclose(cooled, to_probabilities(logits / np.float32(2), exclusive=True))
+    assert cooled[0, 0] < to_probabilities(logits, exclusive=True)[0, 0]
+
+
+def test_extreme_logits_stay_probabilities() -> None:
+    logits = np.array([[1e4, -1e4]], np.float32)
+    for exclusive in (True, False):
+        np.testing.assert_array_equal(to_probabilities(logits, exclusive=exclusive), [[1, 0]])
+
+
+def test_small_parts_go_and_large_ones_stay() -> None:
+    mask = np.zeros((12, 12), dtype=bool)
+    mask[0:3, 0:3] = True
+    mask[3, 3] = True
+    mask[8:10, 8:10] = True
+    cleaned = drop_small_components(mask, 5)
+    assert cleaned[0:3, 0:3].all()
+    assert cleaned[3, 3], "corners connect"
+    assert not cleaned[8:10, 8:10].any()
+    assert drop_small_components(mask, 4)[8:10, 8:10].all()
+
+
+@given(seed=st.integers(0, 50), least=st.integers(0, 6))
+def test_cleaning_only_removes_and_is_done_once(seed: int, least: int) -> None:
+    mask = np.random.Generator(np.random.Philox(key=seed)).random((6, 6, 6)) > 0.8
+    cleaned = drop_small_components(mask, least)
+    assert not (cleaned & ~mask).any()
+    np.testing.assert_array_equal(drop_small_components(cleaned, least), cleaned)
+
+
+@pytest.fixture
+def spots() -> Array:
+    """One large and one small spot, probability 0.9, in a map of 0.1."""
+    values = np.full((10, 10), 0.1, np.float32)
+    values[0:4, 0:4] = 0.9
+    values[7, 7] = 0.9
+    return values
+
+
+def test_regions_are_cleaned_one_by_one(spots: Array) -> None:
+    other = spots.copy()
+    other[7:10, 7:10] = 0.9
+    maps = np.stack([spots, other])
+    suppress_small_components(maps, 4, exclusive=False, threshold=0.5, empty=(0, 0))
+    assert maps[0, 7, 7] == 0
+    assert maps[1, 7, 7] == np.float32(0.9)
+    assert maps[0, 0, 0] == np.float32(0.9)
+    assert maps[0, 9, 9] == np.float32(0.1), "voxels outside the part keep their probability"
+
+
+def test_classes_are_cleaned_as_one_foreground(spots: Array) -> None:
+    core = np.zeros_like(spots)
+    core[1, 1] = 0.95
+    maps = np.stack([np.full_like(spots, 0.5), spots, core])
+    suppress_small_components(maps, 4, exclusive=True, threshold=0.5, empty=(1, 0, 0))
+    assert maps[:, 1, 1].argmax() == 2, "a small core inside a large tumor stays"
+    assert maps[:, 7, 7].tolist() == [1, 0, 0]
+
+
+def test_one_voxel_is_never_too_small_by_default(spots: Array) -> None:
+    maps = spots[None].copy()
+    for least in (0, 1):
+        suppress_small_components(maps, least, exclusive=False, threshold=0.5, empty=(0,))
+    np.testing.assert_array_equal(maps[0], spots)
