@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from gliascope.checkpoint import ModelFacts, ModelFolder, load_model, save_model
-from gliascope.errors import ModelError, UsageError
+from gliascope.errors import MachineError, ModelError, UsageError
 
 pytest.importorskip("torch")
 pytestmark = pytest.mark.train
@@ -118,6 +118,15 @@ def test_onnx_holds_everything_and_says_the_same(kind: str, tmp_path: Path) -> N
     logits = load_openvino().Core().compile_model(network, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})(batch)[0]
     trained = open_backend(model, backend="torch", device="cpu").run(batch)
     np.testing.assert_allclose(logits, trained, atol=1e-3)
+
+
+def test_onnx_says_which_package_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = save_untrained(tmp_path / "model", "2d")
+    monkeypatch.setattr(conversion, "find_spec", lambda name: None)
+    with pytest.raises(MachineError, match="onnx is not installed") as caught:
+        export_model(model, to="onnx")
+    assert caught.value.hint == "Install it: pip install onnx."
+    assert load_model(model.path) == model
 
 
 def test_both_forms_stand_side_by_side(tmp_path: Path) -> None:

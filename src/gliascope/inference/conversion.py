@@ -1,10 +1,11 @@
 """From a PyTorch network to the files of OpenVINO and ONNX. PyTorch is loaded when a function here runs."""
 
 import warnings
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gliascope.errors import ModelError
+from gliascope.errors import MachineError, ModelError
 from gliascope.inference.openvino_backend import load_openvino
 
 if TYPE_CHECKING:
@@ -52,7 +53,10 @@ def to_onnx(network: "nn.Module", shape: tuple[int, ...], file: Path) -> None:
 
     Raises:
         ModelError: ONNX has no counterpart for an operation.
+        MachineError: The package ``onnx`` is missing.
     """
+    if find_spec("onnx") is None:
+        raise MachineError("onnx is not installed", hint="Install it: pip install onnx.", code="E_EXTRA")
     import torch
 
     free = {0: "batch", **{axis: f"size{axis - 1}" for axis in range(2, len(shape))}}

@@ -49,9 +49,9 @@ def _installed(name: str) -> str | None:
 
 
 def _openvino_devices() -> dict[str, str]:
-    import openvino
+    from gliascope.inference.openvino_backend import load_openvino
 
-    core = openvino.Core()
+    core = load_openvino().Core()
     return {f"openvino {d}": str(core.get_property(d, "FULL_DEVICE_NAME")) for d in core.available_devices}
 
 
