@@ -171,6 +171,18 @@ def test_ctrl_c_leaves_as_keyboard_interrupt_with_the_handler_in_place(train_tin
     assert (tmp_path / "run" / "checkpoints" / "last-00001.json").is_file()
 
 
+def test_sigterm_ends_with_its_exit_code_and_the_last_epoch_on_disk(train_tiny: Run, tmp_path: Path) -> None:
+    def terminate(stage: str, done: int, total: int) -> None:
+        if done == 4:
+            signal.raise_signal(signal.SIGTERM)
+
+    with pytest.raises(SystemExit) as caught:
+        train_tiny(epochs=3, progress=terminate)
+    assert caught.value.code == 143
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    assert (tmp_path / "run" / "checkpoints" / "last-00001.json").is_file()
+
+
 def test_a_dead_reader_is_named_in_seconds(train_tiny: Run) -> None:
     def strike(stage: str, done: int, total: int) -> None:
         if done == 2:

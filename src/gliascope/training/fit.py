@@ -105,6 +105,7 @@ def fit(
         ModelError: All checkpoints are damaged.
         MachineError: Memory, disk or device do not suffice, or another process trains there.
         GliascopeError: The loss is no longer a number; the last good epoch is kept.
+        SystemExit: With 143, after SIGTERM; the last finished epoch is kept.
         KeyboardInterrupt: The user stopped it; the last finished epoch is kept.
     """
     run.mkdir(parents=True, exist_ok=True)

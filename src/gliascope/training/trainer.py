@@ -6,6 +6,7 @@ from typing import Any
 import lightning.pytorch as pl
 from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
 from lightning.pytorch.callbacks import Callback
+from lightning.pytorch.utilities.exceptions import SIGTERMException
 
 from gliascope.training.checkpoint_io import SafetensorsIO
 from gliascope.training.data import loader
@@ -15,6 +16,9 @@ from gliascope.training.machine import Setup
 from gliascope.training.parts import Parts
 from gliascope.training.progress import ProgressCallback, Teller
 from gliascope.training.settings import TrainingSettings
+
+_TERMINATED = 143
+"""Exit code after SIGTERM, where no handler of the caller says otherwise."""
 
 
 class _Share(Callback):
@@ -80,6 +84,8 @@ def run_training(
     parts.sampler.set_epoch(len(keeper.history))
     try:
         trainer.fit(learner, training, scoring, ckpt_path=None if resume is None else str(resume))
+    except SIGTERMException:
+        raise SystemExit(_TERMINATED) from None  # Lightning's own would end the process as if all were well
     except SystemExit:
         if not keeper.interrupted:
             raise
