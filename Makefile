@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
-.PHONY: demo test check format lint types fix clean
+.PHONY: demo test check format lint types fix docs clean
 
 demo: $(READY)
 	$(BIN)/gliascope demo -o demo --overwrite
@@ -26,6 +26,9 @@ types: $(READY)
 fix: $(READY)
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
+
+docs: $(READY)
+	$(BIN)/python docs/generate.py
 
 # Installed once; again only when pyproject.toml changes.
 $(READY): pyproject.toml

@@ -3,6 +3,7 @@
 Pages: commands (from the command line itself), data sets (from the cards), networks, recipes, metrics, settings.
 """
 
+import re
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -14,6 +15,7 @@ from gliascope.cli import app
 from gliascope.config import RunConfig
 from gliascope.labels import SCHEMES
 from gliascope.metrics import METRICS
+from gliascope.settings import Settings
 from gliascope.workflow.listing import list_datasets, list_networks, list_recipes
 
 REFERENCE = Path(__file__).parent / "reference"
@@ -39,7 +41,8 @@ def commands() -> str:
     group = typer.main.get_command(app)
     for name, command in sorted(group.commands.items()):  # type: ignore[attr-defined] - a group has commands
         rows = [(_spelled(p), (getattr(p, "help", None) or "").replace("|", "\\|")) for p in command.params]
-        text = (command.help or "").replace("[b]", "**").replace("[/b]", "**")
+        text = re.sub(r"\[/?b\]", "**", command.help or "")
+        text = re.sub(r"^ +(?=gliascope )", "    ", text, flags=re.MULTILINE)
         parts += [f"## `gliascope {name}`", text, _table(("argument or option", "meaning"), rows)]
     return _page(parts)
 
@@ -103,9 +106,9 @@ def metrics() -> str:
     rows = []
     for name, metric in METRICS.items():
         first = (metric.function.__doc__ or "").strip().splitlines()[0]
-        better = "up is better" if metric.higher_is_better else "down is better"
-        rows.append((f"`{name}`", first, metric.unit, better, str(metric.both_empty), str(metric.one_empty)))
-    return _page(["# Metrics", NOTE, _table(("name", "what", "unit", "direction", "both empty", "one empty"), rows)])
+        one = "as the formula says" if metric.empty_one is None else f"{metric.empty_one:g}"
+        rows.append((f"`{name}`", first, metric.unit or "ratio", metric.direction, f"{metric.empty_both:g}", one))
+    return _page(["# Metrics", NOTE, _table(("name", "what", "unit", "better", "both empty", "one empty"), rows)])
 
 
 def labels() -> str:
@@ -137,7 +140,7 @@ def _fields(settings: Any) -> str:  # noqa: ANN401 - a settings class
 
 
 def _default(value: Any) -> str:  # noqa: ANN401 - any default
-    return "see below" if hasattr(value, "model_fields") else f"`{value!r}`".replace("|", "\\|")
+    return "see below" if isinstance(value, Settings) else f"`{value!r}`".replace("|", "\\|")
 
 
 def _table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:

@@ -1,6 +1,7 @@
 """What a prediction is: the answer, where it came from, and how it is written down."""
 
 import re
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -121,12 +122,17 @@ class Prediction:
             MachineError: It cannot be written.
         """
         facts = self.as_json()
+        start = time.perf_counter()
         with atomic.new_folder(folder, overwrite=overwrite) as part:
             if self.label_map is not None:
                 self._save_mask(part / self.mask_name)
             if probabilities and isinstance(self.result, Segmentation):
                 self._save_probabilities(part, self.result)
             atomic.write_text(part / "report.html", self.page(facts))
+            written = time.perf_counter() - start
+            timing = facts["timing_s"]
+            facts["timing_s"] = {**timing, "write": round(written, 4)}
+            facts["timing_s"]["total"] = round(timing.get("total", 0.0) + written, 4)
             atomic.write_json(part / "prediction.json", facts)
         return facts
 

@@ -1,0 +1,59 @@
+"""Every shipped recipe loads; common mistakes are named."""
+
+import pytest
+
+pytest.importorskip("torch")
+
+from gliascope.config import read_recipe, recipe_names
+from gliascope.errors import ConfigError
+from gliascope.models import build_network
+
+pytestmark = pytest.mark.train
+
+
+@pytest.mark.parametrize("name", recipe_names())
+def test_recipe_loads_and_builds(name: str) -> None:
+    config = read_recipe(name)
+    assert config.name == name
+    assert config.description
+    build_network(config.network, config.in_channels, config.out_channels, seed=0)
+
+
+def test_override_takes_toml_values() -> None:
+    config = read_recipe("demo-segment", ["training.epochs=5", "network.width=4", "split.by=image"])
+    assert (config.training.epochs, config.network.model_dump()["width"], config.split.by) == (5, 4, "image")
+
+
+@pytest.mark.parametrize(
+    ("override", "expected"),
+    [
+        ("training.epochs=0", "training.epochs"),
+        ("network.widht=8", "width"),
+        ("network.name=vnet", "unet"),
+        ("training.loss.soft_dyce=1.0", "soft_dice"),
+        ("training.epochs=true", "training.epochs"),
+        ("dataset.name=brast", "brats"),
+        ("training", "--set training.epochs=5"),
+        ("seed.x=1", "is a value"),
+        ("network.dimensions=4", "dimensions"),
+        ("target.scheme=brats2016", "brats2017"),
+        ("seed=nan", "seed"),
+    ],
+)
+def test_mistake_is_named(override: str, expected: str) -> None:
+    with pytest.raises(ConfigError) as fault:
+        read_recipe("demo-segment", [override])
+    assert expected in str(fault.value)
+
+
+def test_unknown_recipe_lists_the_known() -> None:
+    with pytest.raises(ConfigError, match="unknown recipe") as fault:
+        read_recipe("demo-segmnt")
+    assert "demo-segment" in fault.value.hint
+
+
+def test_parts_must_fit_together() -> None:
+    with pytest.raises(ConfigError, match="cannot classify"):
+        read_recipe("demo-segment", ["task=classify"])
+    with pytest.raises(ConfigError, match="unknown classes"):
+        read_recipe("demo-classify", ['classes=["glioma", "cat"]'])

@@ -1,0 +1,147 @@
+"""From INPUT to mask and page."""
+
+import json
+import shutil
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pytest
+
+import gliascope
+from gliascope.errors import InputError, MachineError, ModelError, UsageError
+from gliascope.workflow.predict import PredictOptions, partial_error, predict_batch
+from gliascope.workflow.prediction import folder_name
+from gliascope.workflow.train import TrainedRun
+
+pytestmark = pytest.mark.train
+
+
+def test_study_becomes_mask_page_and_json(segment_run: TrainedRun, study: Path, tmp_path: Path) -> None:
+    batch = predict_batch([study], tmp_path / "out", options=PredictOptions(model=segment_run.folder))
+    folder = tmp_path / "out" / study.name
+    facts = json.loads((folder / "prediction.json").read_text())
+    assert batch.done[0] == facts
+    assert {"case", "inputs", "task", "models", "segmentation", "warnings", "timing_s", "intended_use"} <= set(facts)
+    assert [file["channel"] for file in facts["inputs"]] == ["t1n", "t1c", "t2w", "t2f"]
+    assert set(facts["segmentation"]["regions"]) == {"WT", "TC", "ET"}
+    assert set(facts["timing_s"]) == {"read", "preprocess", "infer", "postprocess", "write", "total"}
+    mask, image = nib.load(folder / "mask.nii.gz"), nib.load(next(study.glob("*-t1c.nii.gz")))
+    assert mask.shape == image.shape
+    np.testing.assert_allclose(mask.affine, image.affine)
+    page = (folder / "report.html").read_text()
+    assert "Not a medical device" in page
+    assert "http://" not in page
+
+
+def test_python_gives_what_the_folder_holds(segment_run: TrainedRun, study: Path, tmp_path: Path) -> None:
+    predict_batch([study], tmp_path / "out", options=PredictOptions(model=segment_run.model))
+    written = np.asarray(nib.load(tmp_path / "out" / study.name / "mask.nii.gz").dataobj)
+    prediction = gliascope.predict(study, model=segment_run.model)
+    assert prediction.label_map is not None
+    order = prediction.label_map
+    np.testing.assert_array_equal(np.sort(written.ravel()), np.sort(order.array.ravel()))
+    again = gliascope.predict(prediction.scan, model=segment_run.model)
+    assert again.label_map is not None
+    np.testing.assert_array_equal(again.label_map.array, order.array)
+
+
+def test_both_backends_agree(segment_run: TrainedRun, study: Path) -> None:
+    results = [
+        gliascope.predict(study, model=segment_run.model, backend=b, precision="fp32") for b in ("openvino", "torch")
+    ]
+    probabilities = [np.asarray(result.probabilities) for result in results]
+    assert np.abs(probabilities[0] - probabilities[1]).max() < 2e-3
+
+
+def test_complete_prediction_is_kept(segment_run: TrainedRun, study: Path, tmp_path: Path) -> None:
+    options = PredictOptions(model=segment_run.model)
+    predict_batch([study], tmp_path / "out", options=options)
+    before = (tmp_path / "out" / study.name / "prediction.json").read_text()
+    batch = predict_batch([study], tmp_path / "out", options=options)
+    assert (len(batch.done), len(batch.kept)) == (0, 1)
+    assert (tmp_path / "out" / study.name / "prediction.json").read_text() == before
+    other = PredictOptions(model=segment_run.model, probabilities=True)
+    with pytest.raises(UsageError, match="another result"):
+        predict_batch([study], tmp_path / "out", options=other)
+    batch = predict_batch([study], tmp_path / "out", options=other, overwrite=True)
+    assert len(batch.done) == 1
+    assert (tmp_path / "out" / study.name / "probability_WT.nii.gz").is_file()
+
+
+def test_order_of_files_changes_nothing(segment_run: TrainedRun, study: Path, tmp_path: Path) -> None:
+    files = {name: next(study.glob(f"*-{name}.nii.gz")) for name in ("t1n", "t1c", "t2w", "t2f")}
+    masks = []
+    for number, names in enumerate((("t1n", "t1c", "t2w", "t2f"), ("t2f", "t1n", "t2w", "t1c"))):
+        named = {name: files[name] for name in names}
+        predict_batch(named, tmp_path / str(number), options=PredictOptions(model=segment_run.model))
+        masks.append(next((tmp_path / str(number)).rglob("mask.nii.gz")).read_bytes())
+    assert masks[0] == masks[1]
+
+
+def test_one_bad_case_does_not_stop_the_batch(segment_run: TrainedRun, study: Path, tmp_path: Path) -> None:
+    broken = study.with_name("broken")
+    shutil.copytree(study, broken)
+    for path in broken.glob("*.nii.gz"):
+        path.rename(path.with_name(path.name.replace(study.name, "broken")))
+    victim = next(broken.glob("*t2w.nii.gz"))
+    victim.write_bytes(victim.read_bytes()[:-30])
+    batch = predict_batch([study.parent], tmp_path / "out", options=PredictOptions(model=segment_run.model))
+    assert study.name in [case["case"] for case in batch.done]
+    assert batch.failed[0]["case"] == "broken"
+    assert "t2w" in str(partial_error(batch))
+    assert partial_error(batch).exit_code == 6
+    assert not (tmp_path / "out" / "broken").exists()
+    assert "broken" in (tmp_path / "out" / "index.html").read_text()
+
+
+def test_missing_channel_is_named(segment_run: TrainedRun, study: Path, tmp_path: Path) -> None:
+    next(study.glob("*t2f.nii.gz")).unlink()
+    with pytest.raises(InputError, match="t2f"):
+        predict_batch([study], tmp_path / "out", options=PredictOptions(model=segment_run.model))
+    assert not list((tmp_path / "out").iterdir())
+
+
+def test_pictures_become_classes(classify_run: TrainedRun, tmp_path: Path) -> None:
+    from gliascope.datasets.phantom_layouts import write_layout
+
+    write_layout("kaggle-4class", tmp_path / "in", patients=2, size=64)
+    folder = tmp_path / "in" / "Testing" / "glioma"
+    options = PredictOptions(model=classify_run.model, stack=False)
+    batch = predict_batch([folder], tmp_path / "out", options=options)
+    for case in batch.done:
+        answer = case["classification"]
+        assert sum(answer["probabilities"].values()) == pytest.approx(1.0, abs=1e-4)
+        assert answer["label"] == max(answer["probabilities"], key=answer["probabilities"].get)
+        assert (tmp_path / "out" / folder_name(case["case"]) / "report.html").is_file()
+
+
+def test_output_is_never_in_the_input(segment_run: TrainedRun, study: Path) -> None:
+    with pytest.raises(UsageError, match="inside the input"):
+        predict_batch([study], study / "out", options=PredictOptions(model=segment_run.model))
+
+
+def test_output_that_is_a_file(segment_run: TrainedRun, study: Path, tmp_path: Path) -> None:
+    (tmp_path / "out").write_text("x")
+    with pytest.raises(MachineError, match="is a file"):
+        predict_batch([study], tmp_path / "out", options=PredictOptions(model=segment_run.model))
+
+
+def test_model_must_be_named_and_fit_the_task(segment_run: TrainedRun, study: Path, tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="no model was named"):
+        gliascope.predict(study)
+    with pytest.raises(ModelError, match="not classify"):
+        gliascope.predict(study, model=segment_run.model, task="classify")
+    with pytest.raises(ModelError, match="is no model"):
+        gliascope.predict(study, model=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("case", "expected"),
+    [("../../etc", "_.._etc"), ("<b>x</b>", "_b_x_b_"), ("...", "case"), ("-rf", "rf"), ("P 01", "P_01")],
+)
+def test_folder_names_are_safe(case: str, expected: str) -> None:
+    name = folder_name(case)
+    assert "/" not in name
+    assert not name.startswith((".", "-"))
+    assert name == expected or ".." not in name.split("_")

@@ -1,0 +1,105 @@
+"""From recipe to run folder."""
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+
+from gliascope.checkpoint import load_model
+from gliascope.datasets.phantom import PhantomSettings
+from gliascope.errors import ConfigError, InputError, UsageError
+from gliascope.workflow.train import TrainedRun, train
+
+pytestmark = pytest.mark.train
+
+
+def test_run_folder_describes_itself(segment_run: TrainedRun) -> None:
+    run = segment_run.folder
+    facts = json.loads((run / "run.json").read_text())
+    assert facts["cases"] == {"train": 3, "validation": 1, "test": 1}
+    assert facts["split"].startswith("by patient")
+    assert len(facts["data_sha256"]) == 64
+    assert facts["epochs"] == 2
+    with (run / "metrics.csv").open() as file:
+        assert len(list(csv.DictReader(file))) == 2
+    with (run / "split.csv").open() as file:
+        assert {row["split"] for row in csv.DictReader(file)} == {"train", "validation", "test"}
+    assert "For research and education" in (run / "report.html").read_text()
+    assert json.loads((run / "config.json").read_text())["network"]["width"] == 4
+
+
+def test_model_folder_is_whole(segment_run: TrainedRun) -> None:
+    model = load_model(segment_run.model)
+    assert model.facts.channels == ("t1n", "t1c", "t2w", "t2f")
+    assert {"model.safetensors", "openvino/model.xml", "openvino/model.bin", "README.md"} <= set(model.facts.files)
+    assert model.facts.parity is not None
+    assert model.facts.training["licence"] == "CC0 1.0"
+    assert "CC0" in (segment_run.model / "README.md").read_text()
+    assert len(model.facts.statistics["prepared_channels"]) == 4
+
+
+def test_no_pickle_in_a_run(segment_run: TrainedRun, classify_run: TrainedRun) -> None:
+    for run in (segment_run, classify_run):
+        for path in run.folder.rglob("*"):
+            assert path.suffix not in (".ckpt", ".pt", ".pth", ".pkl", ".npy")
+            if path.is_file():
+                assert not path.read_bytes().startswith(b"\x80\x04"), f"{path.name} looks like a pickle"
+
+
+def test_finished_run_needs_a_flag(segment_run: TrainedRun) -> None:
+    with pytest.raises(UsageError, match="holds a run"):
+        train("demo-segment", segment_run.facts["data"], segment_run.folder)
+
+
+def test_resume_refuses_other_settings(segment_run: TrainedRun) -> None:
+    with pytest.raises(ConfigError, match=r"training\.epochs"):
+        train("demo-segment", segment_run.facts["data"], segment_run.folder, resume=True)
+
+
+def test_foreign_folder_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "thesis.docx").write_text("years of work")
+    with pytest.raises(UsageError, match="no run folder"):
+        train("demo-segment", tmp_path / "data", tmp_path, overwrite=True)
+    assert (tmp_path / "thesis.docx").read_text() == "years of work"
+
+
+def test_every_bad_file_is_listed_before_the_first_epoch(tmp_path: Path) -> None:
+    cases = PhantomSettings(patients=12, size=24).cases(tmp_path / "data")
+    for case in (cases[0], cases[3], cases[7]):
+        victim = next(iter(case.source.files.values()))
+        victim.write_bytes(victim.read_bytes()[:-40])
+    with pytest.raises(InputError) as fault:
+        train("demo-segment", tmp_path / "data", tmp_path / "run", overrides=["dataset.size=24"], cache=tmp_path / "c")
+    listed = [
+        case
+        for case in (cases[0], cases[3], cases[7])
+        if next(iter(case.source.files.values())).name in str(fault.value)
+    ]
+    assert len(listed) >= 2
+    assert not (tmp_path / "run" / "checkpoints").exists()
+
+
+def test_split_must_leave_cases_to_validate(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="to validate"):
+        train(
+            "demo-segment",
+            tmp_path / "data",
+            tmp_path / "run",
+            overrides=["dataset.patients=3", "dataset.size=24", "split.fractions=[1.0, 0.0, 0.0]"],
+        )
+
+
+def test_class_missing_from_training_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="classes"):
+        train(
+            "demo-classify",
+            tmp_path / "data",
+            tmp_path / "run",
+            overrides=[
+                "dataset.patients=8",
+                "dataset.size=32",
+                "split.fractions=[0.2, 0.4, 0.4]",
+                "split.method=random",
+            ],
+        )
