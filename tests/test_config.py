@@ -1,5 +1,8 @@
 """Every shipped recipe loads; common mistakes are named."""
 
+import os
+from pathlib import Path
+
 import pytest
 
 pytest.importorskip("torch")
@@ -57,3 +60,9 @@ def test_parts_must_fit_together() -> None:
         read_recipe("demo-segment", ["task=classify"])
     with pytest.raises(ConfigError, match="unknown classes"):
         read_recipe("demo-classify", ['classes=["glioma", "cat"]'])
+
+
+def test_a_pipe_is_no_recipe(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "mine.toml")
+    with pytest.raises(ConfigError, match="is not a file"):
+        read_recipe(tmp_path / "mine.toml")

@@ -121,12 +121,13 @@ def load_config(path: Path) -> RunConfig:
 def _recipe_text(recipe: str | Path) -> tuple[str, str]:
     path = Path(recipe)
     if path.suffix == ".toml":
+        hint = "Give a recipe's name or a TOML file."
+        if path.exists() and not path.is_file():  # reading a pipe might never end
+            raise ConfigError("is not a file", file=path, hint=hint)
         try:
             return path.read_text(encoding="utf-8"), str(path)
         except (OSError, UnicodeDecodeError) as fault:
-            raise ConfigError(
-                f"cannot be read ({fault})", file=path, hint="Give a recipe's name or a TOML file."
-            ) from None
+            raise ConfigError(f"cannot be read ({fault})", file=path, hint=hint) from None
     if str(recipe) not in recipe_names():
         known = ", ".join(recipe_names())
         hint = f"Known: {known}; or give a path that ends in .toml."

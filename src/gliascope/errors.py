@@ -115,3 +115,13 @@ class PartialError(GliascopeError):
 
     exit_code = 6
     default_code = "E_PARTIAL"
+
+
+def counted(number: int, noun: str) -> str:
+    """Return a number with its noun, in the plural where it belongs.
+
+    Example:
+        >>> counted(1, "channel"), counted(3, "channel")
+        ('1 channel', '3 channels')
+    """
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

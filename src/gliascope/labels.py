@@ -95,6 +95,9 @@ class LabelScheme:
         return tuple(v for v in sorted(self.tissues) if self.tissues[v] in REGIONS[region])
 
 
+MOST_LISTED = 12
+"""Label values that a message lists one by one."""
+
 SCHEMES: Mapping[str, LabelScheme] = {
     scheme.name: scheme
     for scheme in (
@@ -145,18 +148,21 @@ def check_labels(
             (it may be enhancing tumor in the older numbering).
     """
     values, counts = np.unique(labels, return_counts=True)
-    table = ", ".join(f"{value:g} ({count})" for value, count in zip(values, counts, strict=True))
+    table = (
+        ", ".join(f"{value:g} ({count})" for value, count in zip(values, counts, strict=True)) + " (value and voxels)"
+    )
+    if len(values) > MOST_LISTED:
+        table = f"{values[0]:g}…{values[-1]:g} ({len(values)} different values)"
     if not np.all(np.isfinite(values)) or np.any(values != np.round(values)) or np.any(values < 0):
-        shown = table if len(values) <= 12 else f"{len(values)} different values from {values[0]:g} to {values[-1]:g}"
         hint = "A label map holds whole numbers; was it interpolated?"
-        raise LabelError(f"label values are not whole numbers from 0: {shown}", file=file, hint=hint)
+        raise LabelError(f"label values are not whole numbers from 0: {table}", file=file, hint=hint)
     present = {int(value) for value in values}
     if scheme is None:
         return _only_scheme(present, table, file)
     if not present <= set(scheme.values):
         fits = [s.name for s in schemes_fitting(present)]
         hint = f"These values fit: {', '.join(fits)}; name it with --scheme." if fits else "No known scheme has them."
-        cause = f"label values {table} (value and voxels) do not fit scheme '{scheme.name}' {scheme.values}"
+        cause = f"label values {table} do not fit scheme '{scheme.name}' {scheme.values}"
         raise LabelError(cause, file=file, hint=hint)
     if scheme.name == "brats2024" and 4 in present and 3 not in present and not named_by_user:
         hint = "Name it: --scheme brats2017 if 4 is enhancing tumor, --scheme brats2024 if it is a resection cavity."
@@ -167,7 +173,8 @@ def check_labels(
 def _only_scheme(present: set[int], table: str, file: str | Path) -> LabelScheme:
     fits = schemes_fitting(present)
     if not fits:
-        raise LabelError(f"label values {table} (value and voxels) fit no known scheme", file=file)
+        hint = "Is it an image, or a label map of another kind?"
+        raise LabelError(f"label values {table} fit no known scheme", file=file, hint=hint)
     if len(fits) > 1:
         names = ", ".join(s.name for s in fits)
         hint = f"Name it with --scheme; these fit: {names}."

@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gliascope.case import Case, Picture
-from gliascope.datasets.splits import SplitSettings, split_cases, split_csv
+from gliascope.datasets.split_table import split_table
+from gliascope.datasets.splits import SplitSettings, split_cases
 from gliascope.errors import ConfigError, InputError
 from gliascope.settings import load_settings
 
@@ -131,7 +132,7 @@ def test_own_split_is_kept_and_refused_where_a_patient_crosses() -> None:
     assert {case.patient for case in split.test} == {"p000", "p001"}
     assert len({case.patient for case in split.validation}) == 2
     bad = [own(case, "test" if case.id.endswith("_0") else "train") for case in cases]
-    with pytest.raises(InputError, match="10 patients stand on two sides of the split: p000, p001, p002 and 7 more"):
+    with pytest.raises(InputError, match="two sides of the split share 10 patients: p000, p001, p002 and 7 more"):
         split_cases(bad, SplitSettings(method="own"))
     assert split_cases(bad, SplitSettings(method="own", by="image")).notices
     with pytest.raises(InputError, match="no split of its own"):
@@ -141,7 +142,7 @@ def test_own_split_is_kept_and_refused_where_a_patient_crosses() -> None:
 def test_table_goes_out_and_comes_back(tmp_path: Path) -> None:
     cases = [*patients(8), Case("odd", Picture(Path("/data/=odd/-1.png")), "=1+1")]
     first = split_cases(cases, SplitSettings(seed=3))
-    text = split_csv(first)
+    text = split_table(first.parts())
     assert text.splitlines()[0] == "path,patient,group,label,split"
     assert "./=odd/-1.png,'=1+1," in text
     table = tmp_path / "split.csv"
@@ -167,7 +168,7 @@ def test_table_may_leave_cases_out_but_says_so(tmp_path: Path) -> None:
         ("0.png,train", "line 3: '0.png' could be 2 cases"),
         ("p000/0.png,test", "line 3: 'p000/0.png' stands on line 2 already"),
         ("p001/0.png,exam", "line 3: unknown split 'exam'"),
-        ("p000/1.png,test", "1 patients stand on two sides"),
+        ("p000/1.png,test", "two sides of the split share 1 patient: "),
     ],
 )
 def test_table_faults_are_named_by_line(tmp_path: Path, row: str, cause: str) -> None:

@@ -38,10 +38,10 @@ def test_a_color_picture_and_its_names(tmp_path: Path) -> None:
 
 
 def test_the_number_of_names_must_fit(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="has 1 channels where 3 are named") as caught:
+    with pytest.raises(InputError, match="has 1 channel for 3 names") as caught:
         picture.read_picture(save(tmp_path / "a.png", GRAY), channels=MRI)
     assert caught.value.code == "E_CHANNELS"
-    with pytest.raises(InputError, match="has 3 channels where 1 are named"):
+    with pytest.raises(InputError, match=r"has 3 channels for 1 name \("):
         picture.read_picture(save(tmp_path / "b.png", COLOR), channels=("t1c",))
 
 

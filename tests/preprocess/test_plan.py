@@ -165,12 +165,13 @@ def test_channels_are_selected_by_name() -> None:
         Plan(channels=("red",)).apply(whole)
 
 
-def test_a_color_picture_becomes_gray_with_a_notice() -> None:
-    colors = np.array([100.0, 50.0, 0.0], dtype=np.float32)
+@pytest.mark.parametrize(("green", "codes"), [(50.0, ["W_GRAY", "W_COLORED"]), (95.0, ["W_GRAY"])])
+def test_a_color_picture_becomes_gray_with_a_notice(green: float, codes: list[str]) -> None:
+    colors = np.array([100.0, green, 100.0], dtype=np.float32)
     picture = Scan(np.tile(colors[:, None, None], (1, 2, 2)), ("red", "green", "blue"), Grid((2, 2)))
     prepared = Plan(channels=("gray",)).apply(picture)
-    np.testing.assert_allclose(prepared.array, 0.299 * 100 + 0.587 * 50, rtol=1e-6)
-    assert [notice.code for notice in prepared.notices] == ["W_GRAY"]
+    np.testing.assert_allclose(prepared.array, 0.413 * 100 + 0.587 * green, rtol=1e-6)
+    assert [notice.code for notice in prepared.notices] == codes
 
 
 def test_in_channels_counts_what_the_network_gets() -> None:

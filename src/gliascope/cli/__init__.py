@@ -5,6 +5,7 @@ To add a command: write ``workflow/<verb>.py``, add a function here that calls i
 
 import signal
 import sys
+import warnings
 from itertools import pairwise
 from types import FrameType
 from typing import Annotated, NoReturn
@@ -58,6 +59,8 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     """Run one command and exit with its code."""
     arguments = sys.argv[1:] if arguments is None else arguments
     signal.signal(signal.SIGTERM, _terminate)
+    # Pillow says what it finds odd as Python warnings; what matters of it is a notice or an error of ours.
+    warnings.filterwarnings("ignore", module=r"PIL\.")
     try:
         code = app(arguments, standalone_mode=False, prog_name="gliascope")
     except PARSE_ERROR as fault:

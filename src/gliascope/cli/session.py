@@ -3,7 +3,6 @@
 Results go to stdout, everything else to stderr. With ``--json -`` stdout holds JSON alone.
 """
 
-import json as json_text
 import os
 import sys
 import tempfile
@@ -101,7 +100,7 @@ class Session:
 
     def _write_json(self, tree: dict[str, Any]) -> None:
         if self.json == "-":
-            typer.echo(json_text.dumps(tree, indent=2, ensure_ascii=False, allow_nan=False))
+            typer.echo(atomic.json_text(tree))
         elif self.json is not None:
             atomic.write_json(Path(self.json), tree)
 

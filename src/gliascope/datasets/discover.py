@@ -2,7 +2,7 @@
 
 import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from gliascope.files.picture import stack_order
 
 _DEPTH = 6
 _DICOM_SUFFIXES = (".dcm", ".dicom", ".ima")
+_PAIR_SUFFIXES = (".hdr", ".img", ".hdr.gz", ".img.gz")
 _TEXT_SUFFIXES = (".txt", ".md", ".csv", ".tsv", ".json", ".html", ".pdf", ".xml", ".log", ".bval", ".bvec")
 _MASK_FOLDERS = ("mask", "masks", "labels", "labelstr", "labelsts")
 _MOST_PEEKS = 20
@@ -31,6 +32,26 @@ _NAME_CHANNELS = (
     "Name them: --channels t1n,t1c,t2w,t2f (in the file's order), --channels t1c for a 3-D file, "
     "or the files outright: --t1c FILE."
 )
+
+_COUNT_TEXTS: Mapping[str, tuple[str, str]] = {
+    "W_MASKS_IGNORED": (
+        "1 file is named as a mask (_mask, _seg); masks are never input.",
+        "{} files are named as masks (_mask, _seg); masks are never input.",
+    ),
+    "W_FILES_IGNORED": (
+        "1 file is no image or says no contrast, and was left out.",
+        "{} files are no images or say no contrast, and were left out.",
+    ),
+    "W_STACK": (
+        "1 folder of numbered pictures is read as one stack; --no-stack reads every picture alone.",
+        "{} folders of numbered pictures are read as one stack each; --no-stack reads every picture alone.",
+    ),
+    "W_RESULTS_IGNORED": (
+        "1 folder holds an earlier prediction, and was left out.",
+        "{} folders hold earlier predictions, and were left out.",
+    ),
+}
+"""What is said about one and about several."""
 
 
 @dataclass(frozen=True)
@@ -108,6 +129,9 @@ def _of_file(path: Path, options: _Options) -> tuple[AnySource, tuple[Notice, ..
         return _nifti(path, options.channels), ()
     if _is_dicom(path):
         raise _dicom_error(path)
+    if has_suffix(path, _PAIR_SUFFIXES):
+        hint = "Convert it to one .nii.gz file."
+        raise InputError("is one half of a .hdr/.img pair, which is not read", file=path, hint=hint, code="E_FORMAT")
     if not has_suffix(path, PICTURE_SUFFIXES):
         raise InputError(f"has an unknown ending '{path.suffix}'", file=path, hint=_READABLE, code="E_FORMAT")
     channels, notices = _picture_channels([path], options)
@@ -214,13 +238,11 @@ def _dicom_error(path: Path) -> InputError:
 
 
 def _count_notices(counts: Counter[str]) -> list[Notice]:
-    texts = {
-        "W_MASKS_IGNORED": "files are named as masks (_mask, _seg), which are never input.",
-        "W_FILES_IGNORED": "files are no images or say no contrast, and were left out.",
-        "W_STACK": "folders of numbered pictures are read as one stack each; --no-stack reads every picture alone.",
-        "W_RESULTS_IGNORED": "folders hold earlier predictions, and were left out.",
-    }
-    return [Notice(code, "", f"{counts[code]} {text}") for code, text in texts.items() if counts[code]]
+    return [
+        Notice(code, "", one if counts[code] == 1 else many.format(counts[code]))
+        for code, (one, many) in _COUNT_TEXTS.items()
+        if counts[code]
+    ]
 
 
 def _nothing(root: Path, counts: Counter[str]) -> InputError:

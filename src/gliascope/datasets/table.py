@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
-from gliascope.errors import InputError
+from gliascope.errors import InputError, counted
 
 
 @dataclass(frozen=True)
@@ -30,27 +30,27 @@ def read_table(path: Path, required: Sequence[str]) -> list[Row]:
     except FileNotFoundError as fault:
         raise InputError("does not exist", file=path, hint="Check the path.", code="E_MISSING") from fault
     except (OSError, UnicodeDecodeError) as fault:
-        raise InputError(f"cannot be read as UTF-8 text ({fault})", file=path, hint="Save it as CSV UTF-8.") from fault
+        raise _fault(path, f"cannot be read as UTF-8 text ({fault})", "Save it as CSV UTF-8.") from fault
     rows = _parse(path, text)
     header = next(rows, Row(1, {}))
     names = [name.strip() for name in header.cells.values()]
     if len(names) == 1 and (";" in names[0] or "\t" in names[0]):
-        raise InputError("line 1: the columns are not separated by commas", file=path, hint="Save it with commas.")
+        raise _fault(path, "line 1: the columns are not separated by commas", "Save it with commas.")
     missing = [name for name in required if name not in names]
     if missing:
         hint = f"The first line must name: {', '.join(required)}."
-        raise InputError(f"line 1: column {', '.join(missing)} is missing", file=path, hint=hint)
+        raise _fault(path, f"line 1: column {', '.join(missing)} is missing", hint)
     twice = [name for name in names if names.count(name) > 1]
     if twice:
-        raise InputError(f"line 1: column '{twice[0]}' is named twice", file=path, hint="Name each column once.")
+        raise _fault(path, f"line 1: column '{twice[0]}' is named twice", "Name each column once.")
     table = []
     for row in rows:
         if len(row.cells) != len(names):
-            cause = f"line {row.line}: {len(row.cells)} cells for {len(names)} columns"
-            raise InputError(cause, file=path, hint="Quote cells that hold commas.")
+            cause = f"line {row.line}: {counted(len(row.cells), 'cell')} for {counted(len(names), 'column')}"
+            raise _fault(path, cause, "Quote cells that hold commas.")
         table.append(Row(row.line, dict(zip(names, (cell.strip() for cell in row.cells.values()), strict=True))))
     if not table:
-        raise InputError("has no rows", file=path, hint="Add one line per case.")
+        raise _fault(path, "has no rows", "Add one line per case.")
     return table
 
 
@@ -61,7 +61,11 @@ def _parse(path: Path, text: str) -> Iterator[Row]:
             if any(cell.strip() for cell in cells):
                 yield Row(reader.line_num, {str(index): cell for index, cell in enumerate(cells)})
     except csv.Error as fault:
-        raise InputError(f"line {reader.line_num}: {fault}", file=path, hint="Save it as plain CSV.") from fault
+        raise _fault(path, f"line {reader.line_num}: {fault}", "Save it as plain CSV.") from fault
+
+
+def _fault(path: Path, cause: str, hint: str) -> InputError:
+    return InputError(cause, file=path, hint=hint, code="E_MANIFEST")
 
 
 def inner_path(row: Row, column: str, *, table: Path, root: Path) -> Path:
@@ -75,7 +79,7 @@ def inner_path(row: Row, column: str, *, table: Path, root: Path) -> Path:
     absolute = PurePosixPath(text).is_absolute() or PureWindowsPath(text).drive or text.startswith("\\")
     if not parts or absolute or ".." in parts or "\0" in text:
         hint = f"Give a path below {root.name or root}, without '..'."
-        raise InputError(f"line {row.line}: '{text}' is no usable {column}", file=table, hint=hint, code="E_MANIFEST")
+        raise _fault(table, f"line {row.line}: '{text}' is no usable {column}", hint)
     path = root.joinpath(*parts)
     if not os.path.exists(path):  # unlike Path.exists, False also for names the system refuses
         cause = f"line {row.line}: {column} '{text}' does not exist"

@@ -7,6 +7,7 @@ renamed. A crash leaves the old state, never half of the new one.
 import errno
 import json
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -17,6 +18,9 @@ from typing import Any
 from gliascope.errors import MachineError, UsageError
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_UNSAFE = re.compile(r"[\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+"""Escape codes of terminals, marks that turn the direction of writing, and halves of letters."""
+
 _REFUSALS = (
     *(errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR),
     *(errno.EEXIST, errno.EISDIR, errno.ENAMETOOLONG),
@@ -47,8 +51,11 @@ def write_bytes(path: Path, data: bytes) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a UTF-8 text file atomically; see ``write_bytes``."""
-    write_bytes(path, text.encode())
+    """Write a UTF-8 text file atomically; see ``write_bytes``.
+
+    Bytes of file names that are no UTF-8 are spelled out.
+    """
+    write_bytes(path, text.encode(errors="backslashreplace"))
 
 
 def write_json(path: Path, tree: Any) -> None:  # noqa: ANN401 - any plain data
@@ -57,7 +64,23 @@ def write_json(path: Path, tree: Any) -> None:  # noqa: ANN401 - any plain data
     Raises:
         ValueError: The tree holds NaN or Infinity.
     """
-    write_text(path, json.dumps(tree, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+    write_text(path, json_text(tree) + "\n")
+
+
+def json_text(tree: Any) -> str:  # noqa: ANN401 - any plain data
+    r"""Return JSON that any file and any terminal can hold: letters as they are, all that is not printable escaped.
+
+    Raises:
+        ValueError: The tree holds NaN or Infinity.
+
+    Example:
+        >>> print(json_text({"file": "Größe\x9b1\udcff.png"}))
+        {
+          "file": "Größe\u009b1\udcff.png"
+        }
+    """
+    text = json.dumps(tree, indent=2, ensure_ascii=False, allow_nan=False)
+    return _UNSAFE.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
 
 
 @contextmanager

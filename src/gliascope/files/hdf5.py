@@ -15,7 +15,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from gliascope.errors import GeometryError, InputError, LabelError, Notice
+from gliascope.errors import GeometryError, InputError, LabelError, Notice, counted
 from gliascope.files.door import check_file, only_input_errors, wrong_kind
 from gliascope.labels import LabelScheme, Tissue, scheme_named
 from gliascope.scan import Grid, LabelMap, Scan
@@ -45,7 +45,9 @@ def read_brats_slice(path: Path, channels: tuple[str, ...]) -> Scan:
     with _open(path) as file:
         values = _numbers(file, "image", path, axes=3)
     if values.shape[2] != len(channels):
-        cause = f"holds {values.shape[2]} channels where {len(channels)} are named ({', '.join(channels)})"
+        cause = (
+            f"holds {counted(values.shape[2], 'channel')} for {counted(len(channels), 'name')} ({', '.join(channels)})"
+        )
         raise InputError(cause, file=path, hint="Name each channel once, in the file's order.", code="E_CHANNELS")
     array = _intensities(np.moveaxis(values, 2, 0), path)
     notices: tuple[Notice, ...] = ()

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from gliascope.errors import InputError, Notice
+from gliascope.errors import InputError, Notice, counted
 from gliascope.files.nifti_header import MAX_VOXELS, NiftiHeader, check_volumes
 from gliascope.files.nifti_voxels import axis_order, fill_channel, label_numbers, peek_header, read_stored
 from gliascope.files.nifti_write import write_label_map, write_volume
@@ -78,8 +78,7 @@ def read_scan(files: Mapping[str, Path]) -> Scan:
 
     def load(index: int) -> tuple[Notice, ...]:
         stored, notices = read_stored(headers[index])
-        fill_channel(array[index], stored[..., 0], headers[index])
-        return headers[index].notices + notices
+        return headers[index].notices + notices + fill_channel(array[index], stored[..., 0], headers[index])
 
     notices = _in_threads(load, len(channels))
     names = tuple(header.path.name for header in headers)
@@ -98,7 +97,9 @@ def read_channels(path: Path, channels: tuple[str, ...]) -> Scan:
     """
     header = peek_header(path)
     if header.volumes != len(channels) or len(set(channels)) != len(channels):
-        cause = f"holds {header.volumes} channels where {len(channels)} are named ({', '.join(channels)})"
+        cause = (
+            f"holds {counted(header.volumes, 'channel')} for {counted(len(channels), 'name')} ({', '.join(channels)})"
+        )
         hint = "Name each channel of the file once, in its order, with --channels."
         raise InputError(cause, file=path, hint=hint, code="E_CHANNELS")
     stored, notices = read_stored(header)
@@ -108,15 +109,13 @@ def read_channels(path: Path, channels: tuple[str, ...]) -> Scan:
 
     def load(index: int) -> tuple[Notice, ...]:
         try:
-            fill_channel(array[index], stored[..., channels.index(order[index])], header)
+            return fill_channel(array[index], stored[..., channels.index(order[index])], header)
         except InputError as fault:
             cause = f"channel {order[index]} {fault.cause}"
             raise InputError(cause, file=path, hint=fault.hint, code=fault.code) from fault
-        return ()
 
-    _in_threads(load, len(order))
-    copies = _copies(array, order, (path.name,) * len(order))
-    return Scan(array, order, grid, header.stored, header.notices + notices + copies)
+    noticed = _once(header.notices + notices + _in_threads(load, len(order)))
+    return Scan(array, order, grid, header.stored, noticed + _copies(array, order, (path.name,) * len(order)))
 
 
 def read_label_map(path: Path, scheme: LabelScheme | None, *, named_by_user: bool = False) -> LabelMap:
@@ -144,7 +143,8 @@ def read_label_map(path: Path, scheme: LabelScheme | None, *, named_by_user: boo
 
 def _check_size(headers: Sequence[NiftiHeader], grid: Grid) -> None:
     if math.prod(grid.shape) * len(headers) > MAX_VOXELS:
-        cause = f"is too large: {len(headers)} channels of {grid.shape} where at most {MAX_VOXELS} voxels are read"
+        size = f"{counted(len(headers), 'channel')} of {grid.shape}"
+        cause = f"is too large: {size} where at most {MAX_VOXELS} voxels are read"
         raise InputError(cause, file=headers[0].path, hint="Crop or resample the channels.", code="E_TOO_LARGE")
 
 

@@ -6,10 +6,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gliascope.errors import InputError, Notice
+from gliascope.errors import InputError, Notice, counted
 from gliascope.files.nifti_header import NiftiHeader, read_header
 from gliascope.files.nifti_stream import SPARE_BYTES, count_rest, open_stream
 from gliascope.scan import AxisOrder, Grid
+
+AIR_HU = (-1100.0, -900.0)
+"""Air in CT, in Hounsfield units."""
+
+AIR_SHARE = 0.05
+"""From this share of air on, an image looks like CT."""
 
 _FLOAT32_MAX = float(np.finfo(np.float32).max)
 _RAS = AxisOrder(((0, 1), (1, 1), (2, 1)))
@@ -54,12 +60,15 @@ def read_stored(header: NiftiHeader) -> tuple[NDArray[Any], tuple[Notice, ...]]:
         raise InputError(cause, file=path, hint="Export it again.", code="E_TRAILING")
     voxels = buffer.view(header.dtype).reshape((*header.stored.shape, header.volumes), order="F")
     if spare:
-        return voxels, (Notice("W_TRAILING", path.name, f"{spare} bytes behind the last voxel are ignored."),)
+        text = f"The file goes on behind the last voxel ({counted(spare, 'byte')}); that is ignored."
+        return voxels, (Notice("W_TRAILING", path.name, text),)
     return voxels, ()
 
 
-def fill_channel(out: NDArray[np.float32], stored: NDArray[Any], header: NiftiHeader) -> None:
+def fill_channel(out: NDArray[np.float32], stored: NDArray[Any], header: NiftiHeader) -> tuple[Notice, ...]:
     """Write one volume into ``out`` as float32 in RAS order, scaled by slope and intercept.
+
+    Values as in CT, where air is -1000, are noticed: MRI has no such values.
 
     Args:
         out: Memory of the channel, shape ``(I, J, K)``.
@@ -78,6 +87,15 @@ def fill_channel(out: NDArray[np.float32], stored: NDArray[Any], header: NiftiHe
     for j in range(out.shape[1]):  # plane by plane: the transposed copy stays inside the cache
         plane: NDArray[Any] = view[:, j]
         out[:, j] = plane.astype(np.float64) * header.slope + header.intercept if scaled else plane
+    return _like_ct(out, header) if low <= AIR_HU[1] and high >= 0 else ()
+
+
+def _like_ct(values: NDArray[np.float32], header: NiftiHeader) -> tuple[Notice, ...]:
+    air = np.count_nonzero((values >= AIR_HU[0]) & (values <= AIR_HU[1])) / values.size
+    if air < AIR_SHARE:
+        return ()
+    text = f"{air:.0%} of the voxels lie near -1000, as air does in CT; the models know MRI only."
+    return (Notice("W_INTENSITY", header.path.name, text),)
 
 
 def check_finite(stored: NDArray[Any], header: NiftiHeader) -> tuple[float, float]:

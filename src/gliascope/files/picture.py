@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from gliascope.errors import GeometryError, InputError, Notice
+from gliascope.errors import GeometryError, InputError, Notice, counted
 from gliascope.files.picture_mask import read_mask, read_mask_stack, write_mask
 from gliascope.files.picture_pixels import Pixels, read_pixels
 from gliascope.scan import Grid, Scan
@@ -30,6 +30,7 @@ MAX_STACK_PIXELS = 512**3
 
 _GRAY = ("gray",)
 _COLOR = ("red", "green", "blue")
+_ALONE = "--no-stack reads every picture of a folder alone."
 
 
 def read_picture(
@@ -88,7 +89,8 @@ def read_stack(
     names = _names(first, channels, paths[0])
     shape = (len(names), *first.size, len(paths))
     if np.prod(shape, dtype=np.int64) > MAX_STACK_PIXELS:
-        cause = f"is too large as a stack: {len(paths)} pictures of {first.size} with {len(names)} channels"
+        size = f"{counted(len(paths), 'picture')} of {first.size} with {counted(len(names), 'channel')}"
+        cause = f"is too large as a stack: {size}"
         raise InputError(cause, file=paths[0].parent, hint="Give fewer pictures.", code="E_TOO_LARGE")
     array = np.empty(shape, dtype=np.float32)
     notices: list[Notice] = []
@@ -96,10 +98,10 @@ def read_stack(
         pixels = first if k == 0 else read_pixels(path)
         if pixels.size != first.size:
             cause = f"has size {pixels.size} where {paths[0].name} has {first.size}"
-            raise GeometryError(cause, file=path, hint="All slices of a stack have one size.", code="E_GRID")
+            raise GeometryError(cause, file=path, hint=f"All slices of a stack have one size; {_ALONE}", code="E_GRID")
         if len(pixels.array) != len(names):
-            cause = f"has {len(pixels.array)} channels where {paths[0].name} has {len(names)}"
-            raise InputError(cause, file=path, hint="A stack is all gray or all color.", code="E_CHANNELS")
+            cause = f"has {counted(len(pixels.array), 'channel')} where {paths[0].name} has {len(names)}"
+            raise InputError(cause, file=path, hint=f"A stack is all gray or all color; {_ALONE}", code="E_CHANNELS")
         array[..., k] = pixels.array
         notices += pixels.notices
     blank = _blank_channels(array, names)
@@ -139,7 +141,9 @@ def _names(pixels: Pixels, channels: tuple[str, ...] | None, path: Path) -> tupl
     if channels is None:
         return _GRAY if pixels.is_gray else _COLOR
     if len(pixels.array) != len(channels):
-        cause = f"has {len(pixels.array)} channels where {len(channels)} are named ({', '.join(channels)})"
+        cause = (
+            f"has {counted(len(pixels.array), 'channel')} for {counted(len(channels), 'name')} ({', '.join(channels)})"
+        )
         raise InputError(cause, file=path, hint="Name as many channels as the picture has.", code="E_CHANNELS")
     return channels
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from gliascope.errors import InputError, Notice
-from gliascope.files.door import only_input_errors, read_bytes, wrong_kind
+from gliascope.files.door import content_kind, only_input_errors, read_bytes, wrong_kind
 
 MAX_FILE_BYTES = 256 << 20
 """No picture file larger than 256 MiB is opened."""
@@ -73,7 +73,7 @@ def read_pixels(path: Path) -> Pixels:
         try:
             picture = Image.open(io.BytesIO(data), formats=_OPENED)
         except UnidentifiedImageError:
-            raise wrong_kind(path, data[:512], "a picture that can be read") from None
+            raise _not_opened(path, data[:512]) from None
         except Image.DecompressionBombError:
             cause = f"is too large: more than {MAX_PIXELS} pixels"
             raise InputError(cause, file=path, hint="Crop or shrink it.", code="E_TOO_LARGE") from None
@@ -88,6 +88,13 @@ def read_pixels(path: Path) -> Pixels:
     array = np.ascontiguousarray(np.moveaxis(values, (0, 1, 2), (2, 1, 0)), dtype=np.float32)
     _check_finite(array, path)
     return Pixels(array, is_gray, notices)
+
+
+def _not_opened(path: Path, head: bytes) -> InputError:
+    kind = content_kind(head)
+    if not kind.endswith("picture"):
+        return wrong_kind(path, head, "a picture")
+    return InputError(f"is {kind}, but a damaged one", file=path, hint="Copy or export it again.", code="E_DAMAGED")
 
 
 def _check_sums(data: bytes) -> None:

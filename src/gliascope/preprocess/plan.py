@@ -24,6 +24,9 @@ from gliascope.settings import Settings
 Step = Annotated[IntensityStep | SpatialStep, Field(discriminator="name")]
 """Every step; the ``name`` in a recipe selects it."""
 
+COLOR_SHARE = 0.1
+"""Where red, green and blue differ by more than this share of the brightness, a picture is colored."""
+
 LUMINANCE = {"red": 0.299, "green": 0.587, "blue": 0.114}
 """How bright each color looks (ITU-R BT.601); how a color picture becomes gray."""
 
@@ -149,7 +152,7 @@ class Plan(Settings):
             colors = scan.select(tuple(LUMINANCE)).array
             weights = np.array(tuple(LUMINANCE.values()), dtype=np.float32)
             gray = np.tensordot(weights, colors, axes=1)[None]
-            return gray, (*scan.notices, Notice("W_GRAY", "", "A color picture was read as gray, by its luminance."))
+            return gray, (*scan.notices, *_look_at_colors(colors))
         picked = scan if scan.channels == self.channels else scan.select(self.channels)
         return picked.array.astype(np.float32, copy=False), scan.notices
 
@@ -161,6 +164,16 @@ class Plan(Settings):
             # A crop that comes first has left the scan behind, and only the head needs to be copied.
             frame = step.apply(frame if isinstance(step, SpatialStep) else _own(frame, array))
         return _own(frame, array)
+
+
+def _look_at_colors(colors: NDArray[np.float32]) -> tuple[Notice, ...]:
+    """Notice what was done to colors, and whether there are any: MRI is gray, a photo is not."""
+    notices = (Notice("W_GRAY", "", "A color picture was read as gray, by its luminance."),)
+    brightest = colors.max(axis=0)
+    if float((brightest - colors.min(axis=0)).sum()) <= COLOR_SHARE * float(brightest.sum()):
+        return notices
+    text = "The picture is colored, so it does not look like MRI; the answer may mean nothing."
+    return (*notices, Notice("W_COLORED", "", text))
 
 
 def _own(frame: Frame, array: NDArray[np.float32]) -> Frame:

@@ -1,6 +1,6 @@
 """Every input check without predicting: scans, label maps, models, recipes, data sets."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -10,10 +10,10 @@ from gliascope.case import Case
 from gliascope.checkpoint import MODEL_FILE, load_model
 from gliascope.datasets import dataset_named
 from gliascope.datasets.discover import discover
-from gliascope.errors import GliascopeError, Notice, PartialError
+from gliascope.errors import GliascopeError, Notice, PartialError, counted
 from gliascope.labels import scheme_named
 from gliascope.scan import Scan, check_same_grid
-from gliascope.workflow.pairs import case_name, read_mask
+from gliascope.workflow.pairs import is_label_name, read_mask
 from gliascope.workflow.progress import ProgressCallback, silent
 
 
@@ -94,7 +94,7 @@ def check(
         elif (path / MODEL_FILE).is_file() or (path / "model" / MODEL_FILE).is_file():
             folder = path if (path / MODEL_FILE).is_file() else path / "model"
             checked.append(_attempt(str(path), "model", partial(_check_model, folder)))
-        elif path.is_file() and case_name(path) != path.name.split(".")[0]:
+        elif path.is_file() and is_label_name(path):
             checked.append(_attempt(str(path), "labels", partial(_check_labels, path, scheme, scans)))
         else:
             found = partial(_discovered, path, channels, stack, notices)
@@ -122,29 +122,33 @@ def _check_recipe(path: Path) -> str:
 def _check_model(folder: Path) -> str:
     model = load_model(folder)
     model.weights()
-    return f"{model.facts.name} ({model.facts.task}), {len(model.facts.files)} files match their hashes"
+    return f"{model.facts.name} ({model.facts.task}), {counted(len(model.facts.files), 'file')} as its hashes say"
 
 
 def _check_labels(path: Path, scheme: str | None, scans: list[tuple[str, Scan]]) -> str:
     labels = read_mask(path, None if scheme is None else scheme_named(scheme))
     for name, scan in scans[-1:]:
-        check_same_grid(scan.grid, labels.grid, file=path.name, against=name)
+        check_same_grid(scan.grid, labels.grid, file=str(path), against=name)
     where = f", on the grid of {scans[-1][0]}" if scans else ""
     return f"scheme {labels.scheme.name}, regions {', '.join(labels.scheme.regions)}{where}"
 
 
-def _dataset_cases(name: str, root: Path) -> Iterable[Case]:
-    return dataset_named(name).cases(root)
+_Listing = tuple[Sequence[Case], Sequence[GliascopeError]]
+"""The cases of one input, and the folders in it that cannot be used."""
 
 
-def _discovered(path: Path, channels: tuple[str, ...] | None, stack: bool, notices: list[Notice]) -> Iterable[Case]:
+def _dataset_cases(name: str, root: Path) -> _Listing:
+    return dataset_named(name).cases(root), ()
+
+
+def _discovered(path: Path, channels: tuple[str, ...] | None, stack: bool, notices: list[Notice]) -> _Listing:
     found = discover(path, stack=stack, channels=channels)
     notices.extend(found.notices)
-    return found.cases
+    return found.cases, found.failures
 
 
 def _check_cases(
-    cases: Callable[[], Iterable[Case]],
+    listing: Callable[[], _Listing],
     path: Path,
     notices: list[Notice],
     scans: list[tuple[str, Scan]],
@@ -153,10 +157,10 @@ def _check_cases(
     references: bool,
 ) -> list[Checked]:
     try:
-        found = tuple(cases())
+        found, failures = listing()
     except GliascopeError as fault:
         return [Checked(str(path), "scan", "", fault)]
-    checked = []
+    checked = [Checked(failure.file, "scan", "", failure) for failure in failures]
     for number, case in enumerate(found):
         progress("check", number, len(found))
         checked.append(_attempt(case.id, "scan", partial(_check_case, case, notices, scans, references)))

@@ -11,8 +11,8 @@ from gliascope.labels import LabelScheme
 from gliascope.scan import LabelMap
 
 SUFFIXES = (".nii.gz", ".nii", ".png", ".tif", ".tiff")
-_ROLE = re.compile(r"[-_](seg|mask|prediction|reference|label)$", re.IGNORECASE)
-_ROLE_ALONE = {"seg", "mask", "prediction", "reference", "label", "segmentation"}
+_ROLES = ("seg", "segm", "segmentation", "mask", "prediction", "reference", "label", "labels")
+_ROLE = re.compile(rf"[-_. ]({'|'.join(_ROLES)})$", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -57,8 +57,19 @@ def case_name(path: Path) -> str:
         >>> case_name(Path("out/case-7/mask.nii.gz")), case_name(Path("BraTS-GLI-00000-000-seg.nii.gz"))
         ('case-7', 'BraTS-GLI-00000-000')
     """
-    stem = next((path.name.removesuffix(s) for s in SUFFIXES if path.name.endswith(s)), path.stem)
-    return path.resolve().parent.name if stem.lower() in _ROLE_ALONE else _ROLE.sub("", stem)
+    stem = _stem(path)
+    return path.resolve().parent.name if stem.lower() in _ROLES else _ROLE.sub("", stem)
+
+
+def is_label_name(path: Path) -> bool:
+    """Say whether a file name is that of a label map.
+
+    Example:
+        >>> is_label_name(Path("case-7/mask.nii.gz")), is_label_name(Path("W39_1998.09.19_T1.nii"))
+        (True, False)
+    """
+    stem = _stem(path)
+    return stem.lower() in _ROLES or _ROLE.search(stem) is not None
 
 
 def read_mask(path: Path, scheme: LabelScheme | None) -> LabelMap:
@@ -67,26 +78,29 @@ def read_mask(path: Path, scheme: LabelScheme | None) -> LabelMap:
     Raises:
         InputError: It cannot be used, or its scheme must be named.
     """
-    if path.name.endswith((".nii", ".nii.gz")):
+    if path.name.lower().endswith((".nii", ".nii.gz")):
         return nifti.read_label_map(path, scheme, named_by_user=scheme is not None)
     return picture.read_mask(path, scheme)
 
 
 def _by_case(folder: Path) -> dict[str, Path]:
     if not folder.exists():
-        raise InputError("does not exist", file=folder, code="E_MISSING")
+        raise InputError("does not exist", file=folder, hint="Check the path.", code="E_MISSING")
     found: dict[str, Path] = {}
     for path in _label_maps([folder] if folder.is_file() else sorted(folder.rglob("*"))):
         case = case_name(path)
         if case in found:
             cause = f"two label maps are named for case '{case}': {found[case].name} and {path.name}"
-            raise InputError(cause, file=folder, code="E_AMBIGUOUS")
+            raise InputError(cause, file=folder, hint="Keep one of them.", code="E_AMBIGUOUS")
         found[case] = path
     return found
 
 
 def _label_maps(paths: Iterable[Path]) -> list[Path]:
     """Keep what can be a label map; of a study folder with images, only its ``seg`` or ``mask``."""
-    maps = [p for p in paths if p.is_file() and p.name.endswith(SUFFIXES) and not p.name.startswith(".")]
-    named = [p for p in maps if _ROLE.search(p.name.split(".")[0]) or p.name.split(".")[0].lower() in _ROLE_ALONE]
-    return named or maps
+    maps = [p for p in paths if p.is_file() and p.name.lower().endswith(SUFFIXES) and not p.name.startswith(".")]
+    return [path for path in maps if is_label_name(path)] or maps
+
+
+def _stem(path: Path) -> str:
+    return next((path.name[: -len(s)] for s in SUFFIXES if path.name.lower().endswith(s)), path.stem)
