@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gliascope.case import Case, Picture
-from gliascope.datasets.splits import SplitSettings, split_cases, split_csv
+from gliascope.datasets.split_table import split_table
+from gliascope.datasets.splits import SplitSettings, split_cases
 from gliascope.errors import ConfigError, InputError
 from gliascope.settings import load_settings
 
@@ -141,7 +142,7 @@ def test_own_split_is_kept_and_refused_where_a_patient_crosses() -> None:
 def test_table_goes_out_and_comes_back(tmp_path: Path) -> None:
     cases = [*patients(8), Case("odd", Picture(Path("/data/=odd/-1.png")), "=1+1")]
     first = split_cases(cases, SplitSettings(seed=3))
-    text = split_csv(first)
+    text = split_table(first.parts())
     assert text.splitlines()[0] == "path,patient,group,label,split"
     assert "./=odd/-1.png,'=1+1," in text
     table = tmp_path / "split.csv"

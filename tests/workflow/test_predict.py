@@ -10,8 +10,8 @@ import pytest
 
 import gliascope
 from gliascope.errors import InputError, MachineError, ModelError, UsageError
-from gliascope.workflow.predict import PredictOptions, partial_error, predict_batch
-from gliascope.workflow.prediction import folder_name
+from gliascope.workflow.batch import partial_error
+from gliascope.workflow.predict import PredictOptions, predict_batch
 from gliascope.workflow.train import TrainedRun
 
 pytestmark = pytest.mark.train
@@ -71,7 +71,7 @@ def test_complete_prediction_is_kept(segment_run: TrainedRun, study: Path, tmp_p
 
 def test_order_of_files_changes_nothing(segment_run: TrainedRun, study: Path, tmp_path: Path) -> None:
     files = {name: next(study.glob(f"*-{name}.nii.gz")) for name in ("t1n", "t1c", "t2w", "t2f")}
-    masks = []
+    masks: list[bytes] = []
     for number, names in enumerate((("t1n", "t1c", "t2w", "t2f"), ("t2f", "t1n", "t2w", "t1c"))):
         named = {name: files[name] for name in names}
         predict_batch(named, tmp_path / str(number), options=PredictOptions(model=segment_run.model))
@@ -113,7 +113,7 @@ def test_pictures_become_classes(classify_run: TrainedRun, tmp_path: Path) -> No
         answer = case["classification"]
         assert sum(answer["probabilities"].values()) == pytest.approx(1.0, abs=1e-4)
         assert answer["label"] == max(answer["probabilities"], key=answer["probabilities"].get)
-        assert (tmp_path / "out" / folder_name(case["case"]) / "report.html").is_file()
+        assert (tmp_path / "out" / case["case"] / "report.html").is_file()
 
 
 def test_output_is_never_in_the_input(segment_run: TrainedRun, study: Path) -> None:
@@ -136,12 +136,36 @@ def test_model_must_be_named_and_fit_the_task(segment_run: TrainedRun, study: Pa
         gliascope.predict(study, model=tmp_path)
 
 
-@pytest.mark.parametrize(
-    ("case", "expected"),
-    [("../../etc", "_.._etc"), ("<b>x</b>", "_b_x_b_"), ("...", "case"), ("-rf", "rf"), ("P 01", "P_01")],
-)
-def test_folder_names_are_safe(case: str, expected: str) -> None:
-    name = folder_name(case)
-    assert "/" not in name
-    assert not name.startswith((".", "-"))
-    assert name == expected or ".." not in name.split("_")
+def test_names_in_any_script_stay_apart(classify_run: TrainedRun, tmp_path: Path) -> None:
+    from gliascope.datasets.phantom_layouts import write_layout
+
+    write_layout("kaggle-4class", tmp_path / "in", patients=2, size=64)
+    pictures = sorted((tmp_path / "in" / "Testing" / "glioma").iterdir())
+    folder = tmp_path / "named"
+    folder.mkdir()
+    for name in ("患者甲", "患者乙"):
+        shutil.copy(pictures[0], folder / f"{name}.jpg")
+    batch = predict_batch([folder], tmp_path / "out", options=PredictOptions(model=classify_run.model))
+    assert {case["case"] for case in batch.done} == {"患者甲", "患者乙"}
+    assert all((tmp_path / "out" / case["case"] / "report.html").is_file() for case in batch.done)
+
+
+def test_missing_input_does_not_stop_the_others(segment_run: TrainedRun, study: Path, tmp_path: Path) -> None:
+    options = PredictOptions(model=segment_run.model)
+    batch = predict_batch([study, tmp_path / "nowhere"], tmp_path / "out", options=options)
+    assert (len(batch.done), len(batch.failed)) == (1, 1)
+    assert (tmp_path / "out" / "index.html").is_file()
+
+
+def test_unknown_model_leaves_nothing(study: Path, tmp_path: Path) -> None:
+    with pytest.raises(ModelError):
+        predict_batch([study], tmp_path / "out", options=PredictOptions(model=tmp_path / "none"))
+    assert not (tmp_path / "out").exists()
+
+
+def test_incomplete_folder_is_not_kept(segment_run: TrainedRun, study: Path, tmp_path: Path) -> None:
+    options = PredictOptions(model=segment_run.model)
+    predict_batch([study], tmp_path / "out", options=options)
+    (tmp_path / "out" / study.name / "mask.nii.gz").unlink()
+    with pytest.raises(UsageError, match="another result"):
+        predict_batch([study], tmp_path / "out", options=options)

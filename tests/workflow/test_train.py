@@ -2,16 +2,23 @@
 
 import csv
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from gliascope.checkpoint import load_model
 from gliascope.datasets.phantom import PhantomSettings
-from gliascope.errors import ConfigError, InputError, UsageError
+from gliascope.datasets.splits import SplitSettings, split_cases
+from gliascope.errors import ConfigError, InputError, ModelError, UsageError
 from gliascope.workflow.train import TrainedRun, train
 
 pytestmark = pytest.mark.train
+
+SEGMENT = (
+    *("dataset.patients=5", "dataset.size=24", "training.epochs=1", "training.batch_size=2", "network.width=4"),
+    *("training.patch_size=[16, 16, 16]", "training.sampling.per_epoch=2"),
+)
 
 
 def test_run_folder_describes_itself(segment_run: TrainedRun) -> None:
@@ -53,7 +60,7 @@ def test_finished_run_needs_a_flag(segment_run: TrainedRun) -> None:
 
 
 def test_resume_refuses_other_settings(segment_run: TrainedRun) -> None:
-    with pytest.raises(ConfigError, match=r"training\.epochs"):
+    with pytest.raises(ConfigError, match=r"network\.width"):
         train("demo-segment", segment_run.facts["data"], segment_run.folder, resume=True)
 
 
@@ -103,3 +110,43 @@ def test_class_missing_from_training_is_refused(tmp_path: Path) -> None:
                 "split.method=random",
             ],
         )
+
+
+def test_failed_start_keeps_the_earlier_run(tmp_path: Path, segment_run: TrainedRun) -> None:
+    run = tmp_path / "run"
+    run.mkdir()
+    (run / "config.json").write_text("{}")
+    (run / "precious.txt").write_text("an earlier result")
+    cases = PhantomSettings(patients=5, size=24).cases(tmp_path / "data")
+    next(iter(cases[0].source.files.values())).write_bytes(b"damaged")
+    overrides = ["dataset.patients=5", "dataset.size=24"]
+    with pytest.raises(InputError):
+        train("demo-segment", tmp_path / "data", run, overrides=overrides, overwrite=True, cache=tmp_path / "c")
+    assert (run / "precious.txt").is_file()
+
+
+def test_failed_export_keeps_the_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise ModelError("planted difference", code="E_PARITY")
+
+    monkeypatch.setattr("gliascope.workflow.ship_model.export_model", refuse)
+    run = train("demo-segment", tmp_path / "data", tmp_path / "run", overrides=SEGMENT, cache=tmp_path / "cache")
+    assert [w["code"] for w in run.facts["warnings"] if w["code"] == "W_NOT_EXPORTED"]
+    assert load_model(run.model).facts.name == "demo-segment"
+
+
+def test_users_patients_are_not_separated(tmp_path: Path) -> None:
+    cases = PhantomSettings(kind="pictures", patients=8, size=32).cases(tmp_path / "data")
+    lines = [
+        f"{next(iter(c.source.files.values())).name},SAME,,,{p}" for c, p in zip(cases, ("train", "test"), strict=False)
+    ]
+    table = tmp_path / "mine.csv"
+    table.write_text("path,patient,group,label,split\n" + "\n".join(lines) + "\n")
+    bare = [replace(case, patient=None, group=None) for case in cases]
+    with pytest.raises(InputError, match="two sides"):
+        split_cases(bare, SplitSettings(method="csv", path=str(table)))
+
+
+def test_fold_needs_folds(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="no folds"):
+        train("demo-segment", tmp_path / "data", tmp_path / "run", fold=2, overrides=SEGMENT)

@@ -20,6 +20,9 @@ Device = Annotated[
 Threads = Annotated[
     int | None, typer.Option("--threads", min=1, help="CPU threads; default: all cores.", rich_help_panel=COMMON)
 ]
+Backend = Annotated[
+    str, typer.Option("--backend", metavar="auto|openvino|torch", help="What runs the network.", rich_help_panel=COMMON)
+]
 Output = Annotated[Path, typer.Option("--output", "-o", metavar="OUT", help="The folder to write.")]
 Scheme = Annotated[
     str | None, typer.Option("--scheme", help="What the label numbers mean: msd, brats2017, brats2023, …")

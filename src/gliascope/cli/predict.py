@@ -29,7 +29,8 @@ def predict(
     spacing: options.Spacing = None,
     no_stack: options.NoStack = False,
     probabilities: Annotated[bool, typer.Option("--probabilities", help="Write the probability maps too.")] = False,
-    backend: Annotated[str, typer.Option(metavar="auto|openvino|torch", help="What runs the network.")] = "auto",
+    backend: options.Backend = "auto",
+    precision: Annotated[str, typer.Option(metavar="auto|fp32|bf16", help="How finely to compute.")] = "auto",
     json: options.Json = None,
     device: options.Device = "auto",
     threads: options.Threads = None,
@@ -48,7 +49,8 @@ def predict(
     spacing_mm = options.millimeters(spacing)
     with Session(json=json, quiet=quiet, debug=debug) as session:
         from gliascope.errors import UsageError
-        from gliascope.workflow.predict import PredictOptions, partial_error, predict_batch
+        from gliascope.workflow.batch import partial_error
+        from gliascope.workflow.predict import PredictOptions, predict_batch
 
         named = {k: v for k, v in {"t1n": t1n, "t1c": t1c, "t2w": t2w, "t2f": t2f}.items() if v is not None}
         if bool(named) == bool(inputs):
@@ -57,6 +59,7 @@ def predict(
             model=model,
             task=task,
             backend=backend,
+            precision=precision,
             device=device,
             threads=threads,
             channels=options.names(channels),
@@ -88,7 +91,7 @@ def _prediction_lines(result: dict[str, Any], output: Path) -> Iterator[str]:
     if counts["kept"]:
         yield f"{counts['kept']} were complete already and were kept"
     single = len(result["cases"]) == 1 and not counts["failed"]
-    page = output / result["cases"][0]["folder"] / "report.html" if single else output / "index.html"
+    page = output / result["cases"][0]["case"] / "report.html" if single else output / "index.html"
     yield f"open {page}"
 
 
@@ -131,11 +134,12 @@ def check(
 
 def export(
     model: Annotated[Path, typer.Argument(metavar="MODEL", help="A model folder or a run folder.")],
-    to: Annotated[str, typer.Option(metavar="FORMAT", help="openvino")] = "openvino",
+    to: Annotated[str, typer.Option(metavar="FORMAT", help="openvino, or onnx for other programs")] = "openvino",
     output: Annotated[
         Path | None, typer.Option("--output", "-o", metavar="OUT", help="A copy; default: into the model folder.")
     ] = None,
     json: options.Json = None,
+    overwrite: options.Overwrite = False,
     quiet: options.Quiet = False,
     debug: options.Debug = False,
 ) -> None:
@@ -149,5 +153,5 @@ def export(
         from gliascope.workflow.export import export_model
         from gliascope.workflow.model_choice import find_model
 
-        result = export_model(find_model(model).path, to=to, output=output)
+        result = export_model(find_model(model).path, to=to, output=output, overwrite=overwrite)
         session.done(result, f"exported; next: gliascope predict INPUT --model {output or model}")

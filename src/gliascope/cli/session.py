@@ -118,7 +118,10 @@ class Session:
         known = fault if isinstance(fault, GliascopeError) else self._unexpected(fault)
         self.say(f"error: {known}")
         if self.json is not None:
-            self._write_json(known.as_json())
+            try:
+                self._write_json(known.as_json())
+            except (GliascopeError, OSError) as second:
+                self.say(f"error: {second}")
         return known.exit_code
 
     def _unexpected(self, fault: BaseException) -> GliascopeError:
@@ -126,8 +129,9 @@ class Session:
             return MachineError("out of memory", hint="Close other programs or use a smaller input.", code="E_MEMORY")
         if isinstance(fault, OSError):
             return MachineError(str(fault.strerror or fault), file=fault.filename, code="E_SYSTEM")
-        log = Path(tempfile.gettempdir()) / f"gliascope-{os.getpid()}.log"
-        log.write_text("".join(traceback.format_exception(fault)))
+        handle, log = tempfile.mkstemp(prefix="gliascope-", suffix=".log")
+        with os.fdopen(handle, "w") as file:
+            file.write("".join(traceback.format_exception(fault)))
         hint = f"The details are in {log}; please report them."
         return GliascopeError(f"internal fault ({type(fault).__name__})", hint=hint)
 

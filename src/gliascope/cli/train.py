@@ -79,7 +79,7 @@ def evaluate(
     split: Annotated[str, typer.Option(metavar="test|validation|train", help="Part of the run's split.")] = "test",
     data: Annotated[Path | None, typer.Option(metavar="ROOT", help="The data set's folder, if it moved.")] = None,
     scheme: options.Scheme = None,
-    backend: Annotated[str, typer.Option(metavar="auto|openvino|torch")] = "auto",
+    backend: options.Backend = "auto",
     json: options.Json = None,
     device: options.Device = "auto",
     threads: options.Threads = None,
@@ -95,8 +95,15 @@ def evaluate(
       gliascope evaluate predictions/ references/ --scheme brats2023 --json -
     """
     with Session(json=json, quiet=quiet, debug=debug) as session:
+        from gliascope.errors import UsageError
         from gliascope.workflow.evaluate import evaluate as score
 
+        folder = output or (run / f"evaluation-{split}" if references is None else None)
+        # The run's own evaluation folder is ours to replace; a folder that the user names is not.
+        if output is not None and output.exists() and not overwrite:
+            raise UsageError(
+                "exists already", file=output, hint="Add --overwrite or choose another -o.", code="E_EXISTS"
+            )
         result = score(
             run,
             references,
@@ -108,7 +115,6 @@ def evaluate(
             threads=threads,
             progress=session.progress,
         )
-        folder = output or (run / f"evaluation-{split}" if references is None else None)
         if folder is not None:
             result.save(folder, overwrite=overwrite or output is None)
         session.warn(result.facts["warnings"])

@@ -5,6 +5,7 @@ import io
 import os
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from gliascope.case import Case
@@ -36,8 +37,17 @@ def split_table(parts: Mapping[str, Sequence[Case]]) -> str:
     return text.getvalue()
 
 
-def read_split_table(table: Path, cases: Sequence[Case]) -> list[str]:
-    """Return the part of every case, ``""`` where the table does not name it.
+@dataclass(frozen=True)
+class Placed:
+    """What a table says of one case: its part (``""``: nothing), its patient and group where named."""
+
+    part: str = ""
+    patient: str | None = None
+    group: str | None = None
+
+
+def read_split_table(table: Path, cases: Sequence[Case]) -> list[Placed]:
+    """Return what the table says of every case.
 
     A line names a case by the end of its first file's path, folder by folder.
 
@@ -49,7 +59,7 @@ def read_split_table(table: Path, cases: Sequence[Case]) -> list[str]:
         parts = _first(case).parts
         for start in range(len(parts)):
             ends[parts[start:]].append(index)
-    result = [""] * len(cases)
+    result = [Placed()] * len(cases)
     lines: dict[int, int] = {}
     for row in read_table(table, ("path", "split")):
         text, part = row.cells["path"], row.cells["split"].lower()
@@ -62,7 +72,8 @@ def read_split_table(table: Path, cases: Sequence[Case]) -> list[str]:
         if found[0] in lines:
             raise _fault(table, row.line, f"'{text}' stands on line {lines[found[0]]} already", "Name it once.")
         lines[found[0]] = row.line
-        result[found[0]] = part
+        named = {name: row.cells.get(name, "").removeprefix("'") or None for name in ("patient", "group")}
+        result[found[0]] = Placed(part, named["patient"], named["group"])
     return result
 
 

@@ -6,7 +6,7 @@ generator keyed by the seed, so a split depends on the cases and the settings al
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, Self
 
@@ -14,7 +14,7 @@ import numpy as np
 from pydantic import Field, PositiveInt, model_validator
 
 from gliascope.case import Case
-from gliascope.datasets.split_table import read_split_table, split_table
+from gliascope.datasets.split_table import Placed, read_split_table
 from gliascope.datasets.split_units import Unit, generator, layers, share_out, shuffled, unit_of, validating
 from gliascope.errors import ConfigError, InputError, Notice, counted
 from gliascope.settings import Settings
@@ -98,15 +98,22 @@ def split_cases(
             patient stands on two sides of a split that claims to be by patient, or the table is wrong.
         ConfigError: The fold is out of range.
     """
+    if fold is not None and settings.method not in ("kfold", "own"):
+        hint = "Fold numbers belong to method kfold, or own where the data set has folds."
+        raise ConfigError(f"split method '{settings.method}' has no folds", hint=hint, code="E_FOLD")
     fold = settings.fold if fold is None else fold
     if settings.method in ("kfold", "own") and not 1 <= fold <= settings.folds:
         raise ConfigError(f"fold {fold} of {settings.folds}", hint=f"Folds run from 1 to {settings.folds}.")
     if len({case.id for case in cases}) != len(cases):
         raise InputError("two cases have one id", code="E_AMBIGUOUS")
-    units = [unit_of(case, settings.by) for case in cases]
     notices: list[Notice] = []
+    placed: list[Placed] = []
+    if settings.path is not None:
+        placed = read_split_table(Path(settings.path), cases)
+        cases = [_named_by(row, case) for row, case in zip(placed, cases, strict=True)]
+    units = [unit_of(case, settings.by) for case in cases]
     if settings.method in ("own", "csv"):
-        part_of, how, notices = _given(cases, units, settings, fold)
+        part_of, how, notices = _given(cases, units, placed, settings, fold)
     elif settings.method == "kfold":
         part_of, how = _folded(cases, units, settings, fold)
     else:
@@ -117,11 +124,6 @@ def split_cases(
         raise InputError("the split leaves nothing to train", hint="Give more cases or another split.", code="E_SPLIT")
     name = f"{by}, {how}"
     return Split(name, found["train"], found["validation"], found["test"], (*notices, *separation))
-
-
-def split_csv(split: Split) -> str:
-    """Return the split as a table ``path,patient,group,label,split``; method ``csv`` reads it back."""
-    return split_table(split.parts())
 
 
 def _drawn(
@@ -161,14 +163,19 @@ def _folded(cases: Sequence[Case], units: Sequence[Unit], settings: SplitSetting
     return [place[unit] for unit in units], f"{settings.folds} folds, fold {fold}, seed {settings.seed}"
 
 
+def _named_by(row: Placed, case: Case) -> Case:
+    """Return the case with the patient and group of the table where the data set names none."""
+    return replace(case, patient=case.patient or row.patient, group=case.group or row.group)
+
+
 def _given(
-    cases: Sequence[Case], units: Sequence[Unit], settings: SplitSettings, fold: int
+    cases: Sequence[Case], units: Sequence[Unit], placed: Sequence[Placed], settings: SplitSettings, fold: int
 ) -> tuple[list[str], str, list[Notice]]:
     """Return the parts that the data set or a table says, refused where a patient would stand on two sides."""
     notices: list[Notice] = []
     if settings.method == "csv" and settings.path is not None:
         path = Path(settings.path)
-        part_of = read_split_table(path, cases)
+        part_of = [row.part for row in placed]
         left = part_of.count("")
         if left:
             text = f"{left} of {len(cases)} cases stand in no line of the split table and are left out."
@@ -188,7 +195,7 @@ def _given(
         )
     if settings.by == "patient":
         _refuse_shared(units, part_of)
-    if settings.method == "own" and "validation" not in part_of and settings.validation > 0:
+    if "validation" not in part_of and settings.validation > 0:
         training = sorted({unit for unit, part in zip(units, part_of, strict=True) if part == "train"})
         chosen = set(validating(shuffled(training, generator(settings.seed)), settings.validation))
         part_of = ["validation" if u in chosen else p for u, p in zip(units, part_of, strict=True)]

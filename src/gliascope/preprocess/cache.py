@@ -21,12 +21,12 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from gliascope.case import Case
-from gliascope.errors import InputError
+from gliascope.errors import InputError, Notice
 from gliascope.files import atomic
 from gliascope.preprocess.plan import Plan
 from gliascope.preprocess.targets import TargetSettings
 
-PREPROCESS_VERSION = 1
+PREPROCESS_VERSION = 2
 """Part of every entry's name; raise it when the arithmetic of a step or of a reader changes."""
 
 Layout = Literal["slices", "volume"]
@@ -50,6 +50,7 @@ class CacheEntry:
         count: Items: slices, or 1.
         shape: Shape of one item's image, channels first.
         has_target: True where a reference is stored beside the image.
+        notices: What reading and preparing noticed.
     """
 
     case_id: str
@@ -60,6 +61,7 @@ class CacheEntry:
     count: int
     shape: tuple[int, ...]
     has_target: bool
+    notices: tuple[Notice, ...] = ()
 
     def image(self, index: int | None = None) -> NDArray[np.float32]:
         """Read one item, ``(C, I, J)`` or ``(C, *S)``, or with None all of them as they are stored.
@@ -183,37 +185,45 @@ def _prepare(case: Case, plan: Plan, target: TargetSettings | None, folder: Path
     """Return a case's entry, from disk if it is there and whole."""
     name = entry_name(case, plan, target, layout)
     path = folder / f"{name}.safetensors"
-    shape = _stored_shape(path, name, target)
-    if shape is None:
-        tensors = _tensors(case, plan, target, layout)
-        atomic.write_bytes(path, save(tensors, metadata={"entry": name}))
-        shape = tensors["image"].shape
+    stored = _stored(path, name, target)
+    if stored is None:
+        tensors, notices = _tensors(case, plan, target, layout)
+        told = json.dumps([notice.as_json() for notice in notices])
+        atomic.write_bytes(path, save(tensors, metadata={"entry": name, "notices": told}))
+        stored = tensors["image"].shape, notices
+    shape, notices = stored
     count, item = (shape[0], shape[1:]) if layout == "slices" else (1, shape)
-    return CacheEntry(case.id, case.patient, case.label, path, layout, count, item, target is not None)
+    return CacheEntry(case.id, case.patient, case.label, path, layout, count, item, target is not None, notices)
 
 
-def _stored_shape(path: Path, name: str, target: TargetSettings | None) -> tuple[int, ...] | None:
-    """Return the image's shape if the file is whole and the one its name says, else None."""
+def _stored(path: Path, name: str, target: TargetSettings | None) -> tuple[tuple[int, ...], tuple[Notice, ...]] | None:
+    """Return the image's shape and the notices if the file is whole and the one its name says, else None."""
     expected = {"image": "F16"} if target is None else {"image": "F16", "target": "U8"}
     try:
         with safe_open(path, framework="numpy") as file:  # checks that header and length agree
-            if (file.metadata() or {}).get("entry") != name:
+            told = file.metadata() or {}
+            if told.get("entry") != name:
                 return None
             if {key: file.get_slice(key).get_dtype() for key in file.keys()} != expected:  # noqa: SIM118 - no iterator
                 return None
-            return tuple(file.get_slice("image").get_shape())
-    except (OSError, SafetensorError):
+            notices = tuple(Notice(**notice) for notice in json.loads(told["notices"]))
+            return tuple(file.get_slice("image").get_shape()), notices
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError):
         return None
 
 
-def _tensors(case: Case, plan: Plan, target: TargetSettings | None, layout: Layout) -> dict[str, NDArray[Any]]:
+def _tensors(
+    case: Case, plan: Plan, target: TargetSettings | None, layout: Layout
+) -> tuple[dict[str, NDArray[Any]], tuple[Notice, ...]]:
     """Read and prepare a case."""
     try:
         if target is None:
             prepared, encoded = plan.apply(case.read()), None
+            notices = prepared.notices
         else:
             scan, reference = case.read_pair()
             prepared = plan.apply(scan)
+            notices = (*prepared.notices, *reference.notices)
             encoded = np.stack([plan.apply_labels(part, prepared.trace) for part in target.encode(reference)])
     except OSError as fault:
         cause = f"cannot be read ({fault.strerror})"
@@ -226,7 +236,7 @@ def _tensors(case: Case, plan: Plan, target: TargetSettings | None, layout: Layo
     tensors = {"image": _laid_out(prepared.array.astype(np.float16), layout)}
     if encoded is not None:
         tensors["target"] = _laid_out(encoded, layout)
-    return tensors
+    return tensors, notices
 
 
 def _laid_out(array: NDArray[Any], layout: Layout) -> NDArray[Any]:
@@ -243,6 +253,6 @@ def _all_in_one(cases: Sequence[Case], faults: dict[int, InputError]) -> InputEr
     if len(found) == 1:
         file, fault = found[0]
         return type(fault)(fault.cause, file=file, hint=fault.hint, code=fault.code)
-    lines = "".join(f"\n  {file}: {fault.cause} [{fault.code}]" for file, fault in found)
-    cause = f"{len(found)} of {len(cases)} cases cannot be used:{lines}"
+    listed = "; ".join(f"{file}: {fault.cause} [{fault.code}]" for file, fault in found)
+    cause = f"{len(found)} of {len(cases)} cases cannot be used: {listed}"
     return InputError(cause, hint="Repair these files or leave the cases out.", code="E_CASES")

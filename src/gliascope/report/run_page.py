@@ -27,6 +27,10 @@ class RunFacts(TypedDict, total=False):
     best_epoch: int | None
     seconds: float
     device: str
+    licence: str
+    data_sha256: str
+    seed: int
+    machine: str
     curves: Mapping[str, list[float | None]]
     config: Mapping[str, Any]
     files: list[str]
@@ -54,6 +58,7 @@ def run_page(facts: Mapping[str, Any]) -> str:
         sections.append(Section("Files", fragment("links.html.j2", links=links)))
     names = {
         **{"recipe": "Recipe", "dataset": "Data set", "split": "Split", "device": "Device"},
+        **{"licence": "Data licence", "data_sha256": "Data SHA-256", "seed": "Seed", "machine": "Machine"},
         **{"created": "Created", "gliascope_version": "Gliascope"},
     }
     return page(

@@ -11,6 +11,7 @@ from gliascope.checkpoint import MODEL_FILE, load_model
 from gliascope.datasets import dataset_named
 from gliascope.datasets.discover import discover
 from gliascope.errors import GliascopeError, Notice, PartialError, counted
+from gliascope.inference.predictor import Predictor
 from gliascope.labels import scheme_named
 from gliascope.scan import Scan, check_same_grid
 from gliascope.workflow.pairs import is_label_name, read_mask
@@ -122,6 +123,7 @@ def _check_recipe(path: Path) -> str:
 def _check_model(folder: Path) -> str:
     model = load_model(folder)
     model.weights()
+    Predictor(model)
     return f"{model.facts.name} ({model.facts.task}), {counted(len(model.facts.files), 'file')} as its hashes say"
 
 

@@ -1,6 +1,7 @@
 """The whole way on phantoms: cohort, training, evaluation, prediction, one page."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -8,11 +9,13 @@ from gliascope.datasets.phantom_layouts import write_layout
 from gliascope.errors import UsageError
 from gliascope.files import atomic
 from gliascope.report import index_page
+from gliascope.workflow.batch import Batch
 from gliascope.workflow.evaluate import evaluate
 from gliascope.workflow.extras import require_training
-from gliascope.workflow.predict import Batch, PredictOptions, predict_batch
+from gliascope.workflow.predict import PredictOptions, predict_batch
 from gliascope.workflow.prediction import key_figures
 from gliascope.workflow.progress import ProgressCallback, silent
+from gliascope.workflow.provenance import code_version
 from gliascope.workflow.train import TrainedRun, train
 
 TITLES = {
@@ -66,10 +69,10 @@ def demo(
             cache=output / "cache",
             progress=progress,
         )
-        evaluation = evaluate(run.folder, threads=threads, progress=progress)
+        evaluation = evaluate(run.folder, device=device, threads=threads, progress=progress)
         evaluation.save(run.folder / "evaluation-test", overwrite=True)
         inputs = _unseen(output / "unseen" / recipe, recipe)
-        options = PredictOptions(model=run.model, threads=threads, stack=False)
+        options = PredictOptions(model=run.model, device=device, threads=threads, stack=False)
         batch = predict_batch(
             inputs, output / "predictions" / recipe, options=options, overwrite=True, progress=progress
         )
@@ -78,16 +81,18 @@ def demo(
     subtitle = (
         "Phantoms made, learned from and predicted on this machine. Figures on phantoms say nothing about patients."
     )
-    page = index_page({"title": "Gliascope demo", "subtitle": subtitle, "sections": sections})
+    made = {"created": datetime.now(UTC).isoformat(timespec="seconds"), "gliascope_version": code_version()}
+    page = index_page({"title": "Gliascope demo", "subtitle": subtitle, "sections": sections, **made})
     atomic.write_text(output / "report.html", page)
     lines = [_line(item) for section in sections for item in section["items"]]
-    return {"report": str(output / "report.html"), "sections": sections, "lines": lines}
+    plain = [{**section, "items": [_without_picture(item) for item in section["items"]]} for section in sections]
+    return {"report": str(output / "report.html"), "sections": plain, "lines": lines}
 
 
 def _unseen(folder: Path, recipe: str) -> list[Path]:
     """Write heads that no training saw: two BraTS-like studies, or four pictures in class folders."""
     if recipe == "demo-segment":
-        write_layout("brats2023", folder, patients=2, shape=(48, 48, 48), seed=UNSEEN_SEED)
+        write_layout("brats2021", folder, patients=2, shape=(48, 48, 48), seed=UNSEEN_SEED)
         return sorted(path for path in folder.rglob("*") if path.is_dir() and any(path.glob("*.nii.gz")))
     write_layout("kaggle-4class", folder, patients=2, size=128, seed=UNSEEN_SEED)
     return sorted(folder.glob("Testing/*"))
@@ -109,8 +114,9 @@ def _items(
         },
     ]
     for case in batch.as_json()["cases"]:
-        href = Path("predictions") / recipe / case["folder"] / "report.html"
-        items.append({"name": case["case"], "href": str(href), "figures": key_figures(case)})
+        href = Path("predictions") / recipe / case["case"] / "report.html"
+        picture = batch.pictures.get(case["case"])
+        items.append({"name": case["case"], "href": str(href), "figures": key_figures(case), "image": picture})
     return items
 
 
@@ -118,6 +124,10 @@ def _scores(evaluation: dict[str, Any]) -> dict[str, Any]:
     if evaluation["task"] == "classify":
         return {"accuracy": evaluation["summary"]["all"]["accuracy"]}
     return {f"Dice {region}": row["dice"]["mean"] for region, row in evaluation["summary"].items()}
+
+
+def _without_picture(item: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in item.items() if key != "image"}
 
 
 def _line(item: dict[str, Any]) -> str:

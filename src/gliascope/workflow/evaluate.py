@@ -1,8 +1,5 @@
 """Score predictions against references: a trained run on its own split, or two folders of label maps."""
 
-import csv
-import io
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -10,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from gliascope.case import Case
 from gliascope.checkpoint import load_model
@@ -20,17 +16,23 @@ from gliascope.errors import InputError, Notice, UsageError
 from gliascope.files import atomic
 from gliascope.inference.predictor import Classification, Predictor, Segmentation
 from gliascope.labels import scheme_named
-from gliascope.metrics import evaluate_classes, evaluate_regions, summarize
-from gliascope.report import evaluation_page
-from gliascope.scan import LabelMap, check_same_grid
+from gliascope.report import Tile, evaluation_page, tile
+from gliascope.scan import Scan, check_same_grid
 from gliascope.settings import Settings, load_settings
-from gliascope.workflow.pairs import pair_masks, read_mask
+from gliascope.workflow.pairs import pair_masks, predicted_scheme, read_mask
 from gliascope.workflow.progress import ProgressCallback, silent
-from gliascope.workflow.provenance import code_version
-from gliascope.workflow.run_folder import CONFIG_FILE, MODEL_FOLDER, SPLIT_FILE, read_curves, read_run
+from gliascope.workflow.provenance import code_version, data_hash
+from gliascope.workflow.run_folder import CONFIG_FILE, MODEL_FOLDER, SPLIT_FILE, read_config, read_curves, read_run
+from gliascope.workflow.scoring import (
+    cases_csv,
+    classification_facts,
+    classification_row,
+    score_masks,
+    segmentation_facts,
+)
 
-PROTOCOL = "plain"
-"""Ours: per case and region on the image's own grid; both empty is undefined, one empty is 0."""
+GALLERY = 8
+"""Cases shown on the page: the lowest Dice, or the surest mistakes."""
 
 
 @dataclass(frozen=True)
@@ -67,35 +69,52 @@ def evaluate(
         references: Label maps to score against, matched by case name.
         split: ``test``, ``validation`` or ``train``: the part of a run's split.
         data: The data set's root, where it has moved since the training.
-        scheme: What the label numbers mean, where the values leave it open.
+        scheme: What the label numbers mean, where the values leave it open; masks that ``predict`` wrote say it
+            themselves.
         backend: ``auto``, ``openvino`` or ``torch``.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
         threads: CPU threads; None: all cores.
         progress: Told how far it is.
 
     Raises:
+        UsageError: An option belongs to the other kind of evaluation.
         InputError: A reference has no prediction, grids differ, or a file cannot be used.
         LabelError: The label values fit several schemes and none was named.
     """
     if references is None:
+        _refuse({"scheme": scheme}, "a run, whose model and data set name their schemes")
         predictor_options = {"backend": backend, "device": device, "threads": threads}
         return _evaluate_run(Path(run_or_predictions), split, data, predictor_options, progress)
+    run_options = {"data": data, "backend": backend, "device": device, "split": split}
+    defaults = {"backend": "auto", "device": "auto", "split": "test"}
+    _refuse({k: v for k, v in run_options.items() if v != defaults.get(k)}, "label maps, where nothing is computed")
     return _evaluate_folders(Path(run_or_predictions), Path(references), scheme, progress)
+
+
+def _refuse(given: dict[str, Any], what: str) -> None:
+    """Refuse options that would have no effect."""
+    named = [name for name, value in given.items() if value is not None]
+    if named:
+        hint = "See gliascope evaluate --help."
+        raise UsageError(f"--{named[0]} does not apply to {what}", hint=hint)
 
 
 def _evaluate_folders(
     predictions: Path, references: Path, scheme: str | None, progress: ProgressCallback
 ) -> Evaluation:
     pairs, notices = pair_masks(predictions, references)
+    noticed = list(notices)
     named = None if scheme is None else scheme_named(scheme)
     rows = []
     for number, pair in enumerate(pairs):
         progress("evaluate", number, len(pairs))
-        reference, prediction = read_mask(pair.reference, named), read_mask(pair.prediction, named)
+        reference = read_mask(pair.reference, named)
+        prediction = read_mask(pair.prediction, predicted_scheme(pair.prediction) or named)
+        noticed += [*reference.notices, *prediction.notices]
         check_same_grid(reference.grid, prediction.grid, file=pair.prediction.name, against=pair.reference.name)
-        rows.append(_score_masks(pair.case, None, prediction, reference))
+        rows.append(score_masks(pair.case, None, prediction, reference))
     progress("evaluate", len(pairs), len(pairs))
-    facts = {"name": "Evaluation", **_made(), **_segmentation_facts(rows, "given", notices)}
+    facts = {"name": "Evaluation", **_made(), **segmentation_facts(rows, "given", noticed)}
     return Evaluation(facts, evaluation_page(facts))
 
 
@@ -111,7 +130,7 @@ def _evaluate_run(
     cases, part_notices = _cases_of_run(run, facts, split, data)
     predictor = Predictor(model, **predictor_options)
     score = _classify_cases if model.facts.task == "classify" else _segment_cases
-    scored = score(predictor, cases, f"{split} of: {facts['split']}", part_notices, progress)
+    scored, gallery = score(predictor, cases, f"{split} of: {facts['split']}", part_notices, progress)
     result = {
         "name": f"{facts['name']}: {split} cases",
         "model": model.facts.name,
@@ -120,7 +139,7 @@ def _evaluate_run(
         **_made(),
         **scored,
     }
-    return Evaluation(result, evaluation_page(result, curves=read_curves(run)))
+    return Evaluation(result, evaluation_page(result, curves=read_curves(run), gallery=gallery))
 
 
 def _made() -> dict[str, str]:
@@ -130,13 +149,13 @@ def _made() -> dict[str, str]:
 def _cases_of_run(
     run: Path, facts: dict[str, Any], split: str, data: str | Path | None
 ) -> tuple[tuple[Case, ...], tuple[Notice, ...]]:
-    tree = json.loads((run / CONFIG_FILE).read_text())
-    dataset = load_settings(_RunData, {"dataset": tree["dataset"]}, file=str(run / CONFIG_FILE)).dataset
+    tree = {"dataset": read_config(run).get("dataset")}
+    dataset = load_settings(_RunData, tree, file=str(run / CONFIG_FILE)).dataset
     root = Path(facts["data"] if data is None else data)
     if not root.is_dir():
         hint = "Name where the data is now with --data ROOT."
         raise InputError("the data set of this run is not there", file=root, hint=hint, code="E_MISSING")
-    parts = split_cases(dataset.cases(root), SplitSettings(method="csv", path=str(run / SPLIT_FILE)))
+    parts = split_cases(dataset.cases(root), SplitSettings(by="image", method="csv", path=str(run / SPLIT_FILE)))
     known = parts.parts()
     if split not in known:
         raise UsageError(f"unknown split '{split}'", hint=f"Known: {', '.join(known)}.")
@@ -145,129 +164,67 @@ def _cases_of_run(
         raise InputError(
             f"the run has no {split} cases", file=run, hint=f"It has: {filled}; use --split.", code="E_SPLIT"
         )
-    notices = tuple(Notice(w["code"], w["file"], w["text"]) for w in facts["warnings"])
-    return known[split], notices
+    notices = [Notice(w["code"], w["file"], w["text"]) for w in facts["warnings"]]
+    if data_hash(known[split]) != facts["parts_sha256"][split]:
+        text = f"The {split} cases are not the files that stood here when the run was trained."
+        notices.append(Notice("W_DATA_CHANGED", "", text))
+    return known[split], tuple(notices)
+
+
+def _predicted(predictor: Predictor, case: Case, scan: Scan) -> Segmentation | Classification:
+    """Predict; an error without a file names the case."""
+    try:
+        return predictor.predict(scan)
+    except InputError as fault:
+        fault.file = fault.file or case.id
+        raise
 
 
 def _segment_cases(
     predictor: Predictor, cases: Sequence[Case], split: str, notices: Sequence[Notice], progress: ProgressCallback
-) -> dict[str, Any]:
+) -> tuple[dict[str, Any], list[Tile]]:
+    noticed = list(notices)
+    answers = predictor.parts.outputs if predictor.parts.target and predictor.parts.target.mode == "regions" else None
     rows = []
+    worst: list[tuple[float, Tile]] = []
     for number, case in enumerate(cases):
         progress("evaluate", number, len(cases))
         scan, reference = case.read_pair()
-        result = predictor.predict(scan)
+        result = _predicted(predictor, case, scan)
         if not isinstance(result, Segmentation):
             raise InputError("the model gives classes, not masks", file=case.id)
-        rows.append(_score_masks(case.id, case.patient, result.label_map, reference))
+        noticed += [*scan.notices, *reference.notices, *result.notices]
+        row = score_masks(case.id, case.patient, result.label_map, reference, regions=answers)
+        rows.append(row)
+        region, dice = next((name, scores["dice"]) for name, scores in row.items() if isinstance(scores, dict))
+        if np.isfinite(dice):
+            picture = tile(scan, result.label_map, reference=reference)
+            worst.append((dice, {"image": picture, "caption": f"{case.id}: Dice {region} {dice:.3f}"}))
+            worst = sorted(worst, key=lambda pair: pair[0])[:GALLERY]
     progress("evaluate", len(cases), len(cases))
-    return _segmentation_facts(rows, split, notices)
-
-
-def _score_masks(case: str, patient: str | None, prediction: LabelMap, reference: LabelMap) -> dict[str, Any]:
-    """Return one row: every region that both schemes can express."""
-    regions = tuple(name for name in prediction.scheme.regions if name in reference.scheme.regions)
-    if not regions:
-        cause = f"schemes '{prediction.scheme.name}' and '{reference.scheme.name}' share no region"
-        raise InputError(cause, file=case, hint="Compare masks of the same kind.", code="E_LABEL_SCHEME")
-    scores = evaluate_regions(prediction, reference, regions)
-    voxels = {
-        region: {
-            "prediction_voxels": int(prediction.region(region).sum()),
-            "reference_voxels": int(reference.region(region).sum()),
-        }
-        for region in regions
-    }
-    return {"case": case, "patient": patient, **{name: {**scores[name], **voxels[name]} for name in regions}}
-
-
-def _segmentation_facts(rows: list[dict[str, Any]], split: str, notices: Sequence[Notice]) -> dict[str, Any]:
-    regions = [name for name in rows[0] if name not in ("case", "patient")]
-    metrics = list(rows[0][regions[0]])
-    volumes = [
-        (row[region]["prediction_voxels"], row[region]["reference_voxels"]) for row in rows for region in regions
-    ]
-    return {
-        "task": "segment",
-        "protocol": PROTOCOL,
-        "split": split,
-        "counts": {
-            "cases": len(rows),
-            "both_empty": sum(p == 0 and r == 0 for p, r in volumes),
-            "missed": sum(p == 0 and r > 0 for p, r in volumes),
-            "false_positive": sum(p > 0 and r == 0 for p, r in volumes),
-        },
-        "summary": {
-            region: {metric: _summary([row[region][metric] for row in rows]) for metric in metrics}
-            for region in regions
-        },
-        "cases": [_without_nan(row) for row in rows],
-        "warnings": [notice.as_json() for notice in notices],
-    }
-
-
-def _summary(values: list[float]) -> dict[str, Any]:
-    """Describe one metric over the cases; the interval stays empty until it can be computed by patient."""
-    figures: dict[str, Any] = _without_nan(summarize(values))
-    return {**figures, "ci95": None}
+    return segmentation_facts(rows, split, noticed), [picture for _, picture in worst]
 
 
 def _classify_cases(
     predictor: Predictor, cases: Sequence[Case], split: str, notices: Sequence[Notice], progress: ProgressCallback
-) -> dict[str, Any]:
-    classes = predictor.folder.facts.classes or ()
+) -> tuple[dict[str, Any], list[Tile]]:
     rows: list[dict[str, Any]] = []
+    noticed = list(notices)
+    wrong: list[tuple[float, Tile]] = []
     for number, case in enumerate(cases):
         progress("evaluate", number, len(cases))
-        result = predictor.predict(case.read())
+        scan = case.read()
+        result = _predicted(predictor, case, scan)
         if not isinstance(result, Classification):
             raise InputError("the model gives masks, not classes", file=case.id)
-        probabilities = {name: float(result.probabilities[name]) for name in classes}
-        best = max(probabilities, key=lambda name: probabilities[name])
-        rows.append(
-            {"case": case.id, "patient": case.patient, "reference": case.label, "prediction": best}
-            | {"correct": best == case.label, "probabilities": probabilities}
-        )
+        noticed += [*scan.notices, *result.notices]
+        row = classification_row(case.id, case.patient, case.label, dict(result.probabilities))
+        rows.append(row)
+        if not row["correct"]:
+            sure = row["probabilities"][row["prediction"]]
+            caption = f"{case.id}: {row['prediction']} ({sure:.0%}) for {case.label}"
+            wrong.append((-sure, {"image": tile(scan), "caption": caption}))
+            wrong = sorted(wrong, key=lambda pair: pair[0])[:GALLERY]
     progress("evaluate", len(cases), len(cases))
-    labels = [row["reference"] for row in rows]
-    table: NDArray[np.float64] = np.array([[row["probabilities"][name] for name in classes] for row in rows])
-    return {
-        "task": "classify",
-        "protocol": PROTOCOL,
-        "split": split,
-        "counts": {"cases": len(rows), "wrong": sum(not row["correct"] for row in rows)},
-        **_without_nan(evaluate_classes(labels, table, classes)),
-        "cases": rows,
-        "warnings": [notice.as_json() for notice in notices],
-    }
-
-
-def _without_nan(tree: Any) -> Any:  # noqa: ANN401 - any plain data
-    """Return the tree with NaN and Infinity as None: JSON has neither."""
-    if isinstance(tree, dict):
-        return {key: _without_nan(value) for key, value in tree.items()}
-    if isinstance(tree, list):
-        return [_without_nan(value) for value in tree]
-    return None if isinstance(tree, float) and not np.isfinite(tree) else tree
-
-
-def cases_csv(facts: dict[str, Any]) -> str:
-    """Return the per-case table: one line per case, one column per region and metric."""
-    lines = [_flat(row) for row in facts["cases"]]
-    text = io.StringIO()
-    writer = csv.DictWriter(text, fieldnames=list(lines[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows({key: _spreadsheet_safe(value) for key, value in line.items()} for line in lines)
-    return text.getvalue()
-
-
-def _flat(row: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for key, value in row.items():
-        flat |= _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
-    return flat
-
-
-def _spreadsheet_safe(value: Any) -> Any:  # noqa: ANN401 - a cell
-    """Keep a spreadsheet from taking a name for a formula."""
-    return f"'{value}" if isinstance(value, str) and value[:1] in ("=", "+", "-", "@") else value
+    facts = classification_facts(rows, predictor.parts.outputs, split, noticed)
+    return facts, [picture for _, picture in wrong]

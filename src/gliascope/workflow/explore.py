@@ -2,6 +2,7 @@
 
 from collections import Counter
 from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +11,13 @@ from numpy.typing import NDArray
 
 from gliascope.case import Case
 from gliascope.datasets import dataset_named
-from gliascope.errors import GliascopeError, InputError, Notice
+from gliascope.errors import GliascopeError, InputError, Notice, UsageError
 from gliascope.files import atomic
 from gliascope.measure import measure
-from gliascope.report import explore_page
+from gliascope.report import explore_page, tile
 from gliascope.scan import LabelMap, Scan
 from gliascope.workflow.progress import ProgressCallback, silent
+from gliascope.workflow.provenance import code_version
 
 MOSAIC_CASES = 8
 HISTOGRAM_BINS = 64
@@ -81,6 +83,9 @@ def explore(
     Raises:
         InputError: The folder does not hold this data set, or no case can be read.
     """
+    if output is not None and Path(output).exists() and not overwrite:
+        hint = "Choose another folder or add --overwrite."
+        raise UsageError("exists already", file=output, hint=hint, code="E_EXISTS")
     settings = dataset_named(dataset)
     cases = settings.cases(Path(root))
     tally = _Tally()
@@ -103,30 +108,15 @@ def explore(
 
 
 def _look_at(case: Case, tally: _Tally, *, show: bool) -> None:
-    scan = case.read()
-    labels = case.read_reference() if case.has_reference else None
+    scan, labels = case.read_pair() if case.has_reference else (case.read(), None)
     tally.add_scan(scan)
     if labels is not None:
         tally.add_reference(labels)
     if show:
-        tally.mosaic += _tiles(case, scan, labels)
-
-
-def _tiles(case: Case, scan: Scan, labels: LabelMap | None) -> list[dict[str, Any]]:
-    """Return one picture per channel: the slice with the most tumor, else the middle one."""
-    index = None
-    if scan.is_volume:
-        tumor = None if labels is None else (labels.array > 0).sum(axis=(0, 1))
-        index = int(np.argmax(tumor)) if tumor is not None and tumor.any() else scan.grid.shape[2] // 2
-    tiles = []
-    for name, values in zip(scan.channels, scan.array, strict=True):
-        plane = values if index is None else values[:, :, index]
-        low, high = np.percentile(plane, [1, 99])
-        gray = np.clip((plane - low) / max(float(high - low), 1e-6) * 255, 0, 255).astype(np.uint8)
-        # RAS rows run from posterior to anterior; pictures are stored as they are shown.
-        upright = gray.T[::-1, ::-1] if scan.grid.affine is not None else gray.T
-        tiles.append({"image": np.ascontiguousarray(upright), "caption": f"{case.id} {name}"})
-    return tiles
+        tally.mosaic += [
+            {"image": tile(scan, reference=labels, channel=name), "caption": f"{case.id} {name}"}
+            for name in scan.channels
+        ]
 
 
 def _facts(dataset: str, card: dict[str, Any], cases: list[Case], tally: _Tally) -> dict[str, Any]:
@@ -134,6 +124,8 @@ def _facts(dataset: str, card: dict[str, Any], cases: list[Case], tally: _Tally)
     patients = {case.patient for case in cases if case.patient is not None}
     return {
         "dataset": dataset,
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "gliascope_version": code_version(),
         "card": card,
         "counts": {
             "cases": len(cases),

@@ -13,5 +13,5 @@ def require_training() -> None:
     """
     missing = [name for name in ("torch", "lightning") if find_spec(name) is None]
     if missing:
-        cause = f"this command needs {' and '.join(missing)}, which is not installed"
+        cause = f"training and export need {' and '.join(missing)}: not installed here"
         raise MachineError(cause, hint='Run: pip install "gliascope[train]".', code="E_EXTRA")

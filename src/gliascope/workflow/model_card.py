@@ -22,7 +22,7 @@ def model_card(facts: ModelFacts) -> str:
         f"- **Data SHA-256**: `{training.get('data_sha256')}`",
         f"- **Recipe**: `{training.get('recipe')}`, seed {training.get('seed')}, "
         f"best of {training.get('epochs')} epochs: {training.get('best_epoch')}",
-        f"- **Code**: gliascope {training.get('code')}, {training.get('date')}",
+        f"- **Code**: gliascope {training.get('gliascope_version')}, {training.get('created')}",
         "",
         "## Figures",
         "",

@@ -1,5 +1,6 @@
 """Which prediction belongs to which reference: by case name, never by order."""
 
+import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -7,7 +8,7 @@ from pathlib import Path
 
 from gliascope.errors import InputError, Notice
 from gliascope.files import nifti, picture
-from gliascope.labels import LabelScheme
+from gliascope.labels import SCHEMES, LabelScheme
 from gliascope.scan import LabelMap
 
 SUFFIXES = (".nii.gz", ".nii", ".png", ".tif", ".tiff")
@@ -70,6 +71,15 @@ def is_label_name(path: Path) -> bool:
     """
     stem = _stem(path)
     return stem.lower() in _ROLES or _ROLE.search(stem) is not None
+
+
+def predicted_scheme(path: Path) -> LabelScheme | None:
+    """Return the scheme that the ``prediction.json`` beside a mask of ours names, or None."""
+    try:
+        facts = json.loads((path.parent / "prediction.json").read_text())
+        return SCHEMES.get(facts["segmentation"]["scheme"]) if facts["segmentation"]["mask"] == path.name else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 def read_mask(path: Path, scheme: LabelScheme | None) -> LabelMap:

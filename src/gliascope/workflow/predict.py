@@ -2,21 +2,26 @@
 
 import json
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from gliascope.case import Case, NiftiFiles, sha256_of
 from gliascope.datasets.discover import discover
-from gliascope.errors import GliascopeError, InputError, MachineError, Notice, PartialError, UsageError
-from gliascope.files import atomic
+from gliascope.errors import GliascopeError, InputError, MachineError, Notice, UsageError
 from gliascope.inference.predictor import Predictor
-from gliascope.report import index_page
+from gliascope.report import tile
 from gliascope.scan import Scan, in_channel_order
+from gliascope.workflow.batch import SHOWN_PICTURES, Batch, all_failed, write_index
 from gliascope.workflow.model_choice import find_model
-from gliascope.workflow.prediction import InputFile, Prediction, folder_name, key_figures
+from gliascope.workflow.prediction import InputFile, Prediction
 from gliascope.workflow.progress import ProgressCallback, silent
+
+TASKS = ("auto", "classify", "segment")
 
 
 @dataclass(frozen=True)
@@ -40,6 +45,8 @@ class PredictOptions:
         Raises:
             ModelError: The model is missing, damaged, or does another task.
         """
+        if self.task not in TASKS:
+            raise UsageError(f"unknown task '{self.task}'", hint=f"Known: {', '.join(TASKS)}.")
         model = find_model(self.model, task=self.task)
         return Predictor(
             model, backend=self.backend, device=self.device, threads=self.threads, precision=self.precision
@@ -48,30 +55,11 @@ class PredictOptions:
     def lasting(self) -> dict[str, Any]:
         """Return the options that shape the answer, as they stand in ``prediction.json``."""
         return {
+            "backend": self.backend,
+            "precision": self.precision,
             "channels": list(self.channels) if self.channels else None,
             "spacing_mm": list(self.spacing_mm) if self.spacing_mm else None,
             "probabilities": self.probabilities,
-        }
-
-
-@dataclass(frozen=True)
-class Batch:
-    """What became of every case of one call."""
-
-    output: Path
-    done: tuple[dict[str, Any], ...]
-    kept: tuple[dict[str, Any], ...]
-    failed: tuple[dict[str, str], ...]
-    notices: tuple[Notice, ...] = ()
-
-    def as_json(self) -> dict[str, Any]:
-        """Return the result JSON of ``gliascope predict``."""
-        return {
-            "output": str(self.output),
-            "counts": {"done": len(self.done), "kept": len(self.kept), "failed": len(self.failed)},
-            "cases": [{**facts, "folder": folder_name(facts["case"])} for facts in (*self.done, *self.kept)],
-            "failed": list(self.failed),
-            "warnings": [notice.as_json() for notice in self.notices],
         }
 
 
@@ -91,9 +79,10 @@ def predict(path_or_scan: str | Path | Scan, model: str | Path = "auto", **optio
     if isinstance(path_or_scan, Scan):
         return _predict_scan(chosen.predictor(), "scan", path_or_scan, chosen, ())
     found = discover(Path(path_or_scan), stack=chosen.stack, channels=chosen.channels, spacing_mm=chosen.spacing_mm)
-    if len(found.cases) != 1:
+    several = len(found.cases) + len(found.failures)
+    if several != 1:
         hint = "Use gliascope.predict_batch, or name one case."
-        raise InputError(f"holds {len(found.cases)} cases", file=path_or_scan, hint=hint, code="E_SEVERAL")
+        raise InputError(f"holds {several} cases", file=path_or_scan, hint=hint, code="E_SEVERAL")
     return _predict_case(chosen.predictor(), found.cases[0], found.root, chosen, found.notices)
 
 
@@ -112,22 +101,26 @@ def predict_batch(
 
     Raises:
         UsageError: The output lies in an input, or a case's folder holds another result and ``overwrite`` is False.
-        InputError: Nothing could be predicted (or the error the only case had).
-        PartialError: Never: the caller decides from ``Batch.failed``.
+        InputError: Nothing could be predicted, or the error the only case had. Some failing is no error here: see
+            ``Batch.failed`` and ``partial_error``.
     """
     output = Path(output)
     if not isinstance(inputs, Mapping):
         inputs = tuple(inputs)
         _check_output(output, [Path(path) for path in inputs])
     work, notices, broken = _find_work(inputs, options)
-    output.mkdir(parents=True, exist_ok=True)
-    predictor = options.predictor()
-    done, kept = [], []
     failed = [{"case": Path(fault.file).name, **fault.as_json()["error"]} for fault in broken]
     errors: list[GliascopeError] = [*broken]
+    if not work:
+        raise all_failed(failed, errors)
+    predictor = options.predictor()
+    output.mkdir(parents=True, exist_ok=True)
+    several = len(work) + len(broken) > 1
+    done, kept = [], []
+    pictures: dict[str, NDArray[np.uint8]] = {}
     for number, (case, root) in enumerate(work):
         progress("predict", number, len(work))
-        folder = output / folder_name(case.id)
+        folder = output / case.id
         try:
             previous = _finished(folder, case, root, predictor, options)
             if previous is not None and not overwrite:
@@ -135,26 +128,21 @@ def predict_batch(
                 continue
             if folder.exists() and not overwrite:
                 raise UsageError("holds another result", file=folder, hint="Add --overwrite.", code="E_EXISTS")
-            prediction = _predict_case(predictor, case, root, options, notices)
+            windows = None if several else _window_progress(progress)
+            prediction = _predict_case(predictor, case, root, options, notices, windows=windows)
             done.append(prediction.save(folder, overwrite=overwrite, probabilities=options.probabilities))
+            if several and len(pictures) < SHOWN_PICTURES:
+                pictures[case.id] = tile(prediction.scan, prediction.label_map)
         except GliascopeError as fault:
             errors.append(fault)
             failed.append({"case": case.id, **fault.as_json()["error"]})
     progress("predict", len(work), len(work))
     if not done and not kept:
-        raise errors[0] if len({type(e) for e in errors}) == 1 else InputError(f"all {len(errors)} cases failed")
-    batch = Batch(output, tuple(done), tuple(kept), tuple(failed), notices)
-    if len(work) > 1:
-        _write_index(batch)
+        raise all_failed(failed, errors)
+    batch = Batch(output, tuple(done), tuple(kept), tuple(failed), notices, pictures)
+    if several:
+        write_index(batch)
     return batch
-
-
-def partial_error(batch: Batch) -> PartialError:
-    """Return the error that a batch with failures ends in."""
-    listed = "; ".join(f"{f['case']}: {f['cause']} [{f['code']}]" for f in batch.failed[:5])
-    more = f"; and {len(batch.failed) - 5} more" if len(batch.failed) > 5 else ""
-    total = len(batch.failed) + len(batch.done) + len(batch.kept)
-    return PartialError(f"{len(batch.failed)} of {total} cases failed: {listed}{more}", hint="The others are done.")
 
 
 def _find_work(
@@ -163,16 +151,21 @@ def _find_work(
     if isinstance(inputs, Mapping):
         files = {name: Path(inputs[name]) for name in in_channel_order(inputs)}
         folder = next(iter(files.values())).parent
-        return [(Case(id=folder.name or "study", source=NiftiFiles(files)), folder)], (), ()
+        # A case named after the folder would carry a name nobody gave: here only files were named.
+        return [(Case(id="study", source=NiftiFiles(files)), folder)], (), ()
     work: list[tuple[Case, Path]] = []
     notices: list[Notice] = []
     broken: list[InputError] = []
     for path in inputs:
-        found = discover(Path(path), stack=options.stack, channels=options.channels, spacing_mm=options.spacing_mm)
+        try:
+            found = discover(Path(path), stack=options.stack, channels=options.channels, spacing_mm=options.spacing_mm)
+        except InputError as fault:
+            broken.append(fault)
+            continue
         work += [(case, found.root) for case in found.cases]
         notices += found.notices
         broken += found.failures
-    names = [folder_name(case.id) for case, _ in work]
+    names = [case.id for case, _ in work]
     double = sorted({name for name in names if names.count(name) > 1})
     if double:
         hint = "Predict them into different folders."
@@ -190,13 +183,24 @@ def _check_output(output: Path, inputs: list[Path]) -> None:
 
 
 def _predict_case(
-    predictor: Predictor, case: Case, root: Path, options: PredictOptions, notices: tuple[Notice, ...]
+    predictor: Predictor,
+    case: Case,
+    root: Path,
+    options: PredictOptions,
+    notices: tuple[Notice, ...],
+    *,
+    windows: Callable[[int, int], None] | None = None,
 ) -> Prediction:
     start = time.perf_counter()
     scan = case.read()
     read_s = time.perf_counter() - start
     inputs = _input_files(case, root)
-    prediction = _predict_scan(predictor, case.id, scan, options, notices, inputs=inputs)
+    try:
+        prediction = _predict_scan(predictor, case.id, scan, options, notices, inputs=inputs, windows=windows)
+    except InputError as fault:
+        files = case.paths
+        fault.file = fault.file or str(files[0] if len(files) == 1 else files[0].parent)
+        raise
     timing = {"read": read_s, **prediction.timing_s, "total": time.perf_counter() - start}
     return Prediction(**{**vars(prediction), "timing_s": timing})
 
@@ -209,8 +213,9 @@ def _predict_scan(
     notices: tuple[Notice, ...],
     *,
     inputs: tuple[InputFile, ...] = (),
+    windows: Callable[[int, int], None] | None = None,
 ) -> Prediction:
-    result = predictor.predict(scan)
+    result, engine = predictor.predict(scan, progress=windows), predictor.backend
     return Prediction(
         case=name,
         scan=scan,
@@ -218,9 +223,14 @@ def _predict_scan(
         result=result,
         inputs=inputs,
         options=options.lasting(),
+        engine={"backend": engine.name, "device": engine.device, "precision": engine.precision},
         notices=(*notices, *scan.notices, *result.notices),
         timing_s=result.timing_s,
     )
+
+
+def _window_progress(progress: ProgressCallback) -> Callable[[int, int], None]:
+    return lambda done, total: progress("windows", done, total)
 
 
 def _input_files(case: Case, root: Path) -> tuple[InputFile, ...]:
@@ -239,24 +249,9 @@ def _finished(
         facts: dict[str, Any] = json.loads((folder / "prediction.json").read_text())
         same_model = [m["sha256"] for m in facts["models"]] == [predictor.folder.fingerprint]
         same_options = facts["options"] == options.lasting()
+        outputs = ["report.html", *([facts["segmentation"]["mask"]] if facts["segmentation"] else [])]
+        whole = all((folder / name).is_file() for name in outputs)
     except (OSError, ValueError, KeyError, TypeError):
         return None
     same_input = facts.get("inputs") == [file.as_json() for file in _input_files(case, root)]
-    return facts if same_model and same_options and same_input else None
-
-
-def _write_index(batch: Batch) -> None:
-    """Write the page that links the cases."""
-    done = [
-        {
-            "name": facts["case"],
-            "href": f"{folder_name(facts['case'])}/report.html",
-            "figures": key_figures(facts),
-            "warnings": len(facts["warnings"]),
-        }
-        for facts in (*batch.done, *batch.kept)
-    ]
-    failed = [{"name": f["case"], "failed": f"{f['cause']} [{f['code']}]"} for f in batch.failed]
-    sections = [{"title": "Cases", "items": done}, {"title": "Failed", "items": failed}]
-    page = index_page({"title": "Predictions", "sections": [section for section in sections if section["items"]]})
-    atomic.write_text(batch.output / "index.html", page)
+    return facts if whole and same_model and same_options and same_input else None

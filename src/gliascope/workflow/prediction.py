@@ -1,6 +1,5 @@
 """What a prediction is: the answer, where it came from, and how it is written down."""
 
-import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -18,7 +17,7 @@ from gliascope.files import atomic, nifti, picture
 from gliascope.inference.predictor import Classification, Segmentation
 from gliascope.measure import measure
 from gliascope.report import prediction_page
-from gliascope.scan import LabelMap, Scan
+from gliascope.scan import Grid, LabelMap, Scan
 
 MASK_NIFTI, MASK_PICTURE = "mask.nii.gz", "mask.png"
 
@@ -47,6 +46,7 @@ class Prediction:
         result: A mask or a class.
         inputs: The files; empty for a scan from memory.
         options: The options that shaped the answer; part of what makes a finished prediction the same.
+        engine: What computed it: ``backend``, ``device`` and ``precision``.
         notices: Warnings of reading and predicting.
         timing_s: Seconds per stage.
     """
@@ -57,6 +57,7 @@ class Prediction:
     result: Segmentation | Classification
     inputs: tuple[InputFile, ...] = ()
     options: Mapping[str, Any] = field(default_factory=dict)
+    engine: Mapping[str, str] = field(default_factory=dict)
     notices: tuple[Notice, ...] = ()
     timing_s: Mapping[str, float] = field(default_factory=dict)
 
@@ -88,6 +89,7 @@ class Prediction:
             "created": datetime.now(UTC).isoformat(timespec="seconds"),
             "intended_use": INTENDED_USE,
             "options": dict(self.options),
+            "engine": dict(self.engine),
             "classification": self._classification(),
             "segmentation": self._segmentation(),
             "warnings": [notice.as_json() for notice in self.notices],
@@ -107,7 +109,9 @@ class Prediction:
     def _segmentation(self) -> dict[str, Any] | None:
         if self.label_map is None:
             return None
-        regions = {name: region.as_json() for name, region in measure(self.label_map).items()}
+        target = self.model.facts.target or {}
+        answered = target.get("regions") or self.label_map.scheme.regions
+        regions = {name: region.as_json() for name, region in measure(self.label_map).items() if name in answered}
         return {"mask": self.mask_name, "scheme": self.label_map.scheme.name, "regions": regions}
 
     def page(self, facts: dict[str, Any] | None = None) -> str:
@@ -145,16 +149,13 @@ class Prediction:
             picture.write_mask(path, self.label_map)
 
     def _save_probabilities(self, folder: Path, result: Segmentation) -> None:
+        grid, stored = self.scan.grid, self.scan.stored
+        if not self.scan.is_volume:
+            # NIfTI has three axes at least: a picture is one slice of unknown thickness.
+            grid, stored = Grid((*grid.shape, 1)), None
         for name, values in zip(result.channels, result.probabilities, strict=True):
-            volume = values if self.scan.is_volume else values[:, :, np.newaxis]
             path = folder / f"probability_{name}.nii.gz"
-            nifti.write_volume(path, volume, grid=self.scan.grid, stored=self.scan.stored)
-
-
-def folder_name(case: str) -> str:
-    """Return a name that is safe as a folder: letters, digits, ``. _ -``; never hidden, never empty."""
-    safe = re.sub(r"[^A-Za-z0-9._-]+", "_", case).lstrip(".-")[:120]
-    return safe or "case"
+            nifti.write_volume(path, values.reshape(grid.shape), grid=grid, stored=stored)
 
 
 def key_figures(facts: dict[str, Any]) -> dict[str, str]:

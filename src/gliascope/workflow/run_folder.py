@@ -24,33 +24,58 @@ CONFIG_FILE, SPLIT_FILE, RUN_FILE, METRICS_FILE = "config.json", "split.csv", "r
 MODEL_FOLDER, PAGE_FILE = "model", "report.html"
 
 
-def open_run(folder: Path, config: dict[str, Any], split: str, *, resume: bool, overwrite: bool) -> None:
-    """Make a run folder, or check that an interrupted one may go on.
+LENGTH = ("training.epochs", "training.workers")
+"""Settings that a resumed run may change; ``training`` refuses more epochs where a schedule counts on the number."""
+
+
+def check_free(folder: Path, config: dict[str, Any], split: str, *, resume: bool, overwrite: bool) -> None:
+    """Check that a run may be written here; nothing is touched yet.
 
     Args:
         folder: The run folder.
         config: The resolved recipe as plain data.
         split: The text of ``split.csv``.
-        resume: Go on with what is there; a folder that does not exist yet is started.
-        overwrite: Remove a run that is there.
+        resume: An interrupted run may go on.
+        overwrite: A run that is there may be replaced.
 
     Raises:
         UsageError: A run is there and neither flag was given, or something else than a run is there.
-        ConfigError: The run was started with other settings or another split.
+        ConfigError: The run to resume was started with other settings or another split.
     """
-    if folder.exists() and any(folder.iterdir()):
-        if not (folder / CONFIG_FILE).is_file():
-            raise UsageError("is not empty and no run folder", file=folder, hint="Choose another -o.", code="E_EXISTS")
-        if resume:
-            _check_same(folder, config, split)
-            return
-        if not overwrite:
-            hint = "Add --resume to go on, --overwrite to start again, or choose another -o."
-            raise UsageError("holds a run", file=folder, hint=hint, code="E_EXISTS")
+    if not folder.exists() or not any(folder.iterdir()):
+        return
+    if not (folder / CONFIG_FILE).is_file():
+        raise UsageError("is not empty and no run folder", file=folder, hint="Choose another -o.", code="E_EXISTS")
+    if resume:
+        _check_same(folder, config, split)
+    elif not overwrite:
+        hint = "Add --resume to go on, --overwrite to start again, or choose another -o."
+        raise UsageError("holds a run", file=folder, hint=hint, code="E_EXISTS")
+
+
+def start_run(folder: Path, config: dict[str, Any], split: str, *, resume: bool) -> None:
+    """Write what a run starts from; without ``resume``, a run that is there goes first."""
+    if not resume and folder.exists():
         shutil.rmtree(folder)
     folder.mkdir(parents=True, exist_ok=True)
     atomic.write_text(folder / SPLIT_FILE, split)
     atomic.write_json(folder / CONFIG_FILE, config)
+
+
+def read_config(folder: Path) -> dict[str, Any]:
+    """Return the resolved recipe of a run as plain data.
+
+    Raises:
+        ConfigError: The file is missing or no JSON object.
+    """
+    try:
+        tree = json.loads((folder / CONFIG_FILE).read_text())
+    except (OSError, ValueError) as fault:
+        hint = "Is this the -o of gliascope train?"
+        raise ConfigError(f"cannot be read ({fault})", file=folder / CONFIG_FILE, hint=hint) from None
+    if not isinstance(tree, dict):
+        raise ConfigError("holds no JSON object", file=folder / CONFIG_FILE)
+    return tree
 
 
 def read_run(folder: Path) -> dict[str, Any]:
@@ -81,16 +106,11 @@ def read_curves(folder: Path) -> dict[str, list[float | None]]:
 
 
 def _check_same(folder: Path, config: dict[str, Any], split: str) -> None:
-    try:
-        before = json.loads((folder / CONFIG_FILE).read_text())
-        same_split = (folder / SPLIT_FILE).read_text() == split
-    except (OSError, ValueError) as fault:
-        raise ConfigError(f"cannot be read ({fault})", file=folder / CONFIG_FILE, hint="Start again.") from None
-    changed = sorted(_differences(before, config))
+    changed = [name for name in sorted(_differences(read_config(folder), config)) if name not in LENGTH]
     if changed:
         hint = "Resume with the settings it was started with, or start another run."
         raise ConfigError(f"was started with other settings: {', '.join(changed)}", file=folder, hint=hint)
-    if not same_split:
+    if (folder / SPLIT_FILE).read_text() != split:
         hint = "The data has changed; start another run."
         raise ConfigError("was started with another split of the cases", file=folder, hint=hint)
 

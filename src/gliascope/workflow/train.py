@@ -1,39 +1,29 @@
 """From recipe and data to a run folder: split, prepare, fit, ship the model."""
 
+import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from gliascope.case import Case
-from gliascope.checkpoint import ModelFacts, save_model
 from gliascope.datasets.split_table import split_table
-from gliascope.datasets.splits import Split, SplitSettings, split_cases
-from gliascope.errors import InputError
+from gliascope.datasets.splits import Split, split_cases
+from gliascope.errors import InputError, Notice
 from gliascope.files import atomic
 from gliascope.preprocess.cache import CacheEntry, build_cache, default_cache_folder
 from gliascope.report import run_page
-from gliascope.workflow.export import export_model
 from gliascope.workflow.extras import require_training
-from gliascope.workflow.model_card import model_card
 from gliascope.workflow.progress import ProgressCallback, silent
 from gliascope.workflow.provenance import code_version, data_hash, machine
-from gliascope.workflow.run_folder import MODEL_FOLDER, PAGE_FILE, RUN_FILE, open_run, read_curves
+from gliascope.workflow.run_folder import MODEL_FOLDER, PAGE_FILE, RUN_FILE, check_free, read_curves, start_run
 from gliascope.workflow.samples import training_samples
+from gliascope.workflow.ship_model import ship_model
 
 if TYPE_CHECKING:
     from gliascope.config import RunConfig
     from gliascope.training.fit import FitResult, Outputs, Preflight
-
-Array = NDArray[np.float32]
-PARITY_CASES = 4
-"""Real inputs on which the exported form is compared with the trained network."""
-STATISTICS_CASES = 200
-"""How many training cases the reference statistics are taken from; more would change little and cost minutes."""
 
 
 @dataclass(frozen=True)
@@ -95,25 +85,30 @@ def train(
 
     config = read_recipe(recipe, overrides)
     output, root = Path(output), Path(data)
-    settings = config.split if split is None else SplitSettings(method="csv", path=str(split))
+    settings = config.split
+    if split is not None:
+        settings = config.split.model_copy(update={"method": "csv", "path": str(split)})
     parts = split_cases(_usable(config, config.dataset.cases(root), root), settings, fold=fold)
     if not parts.train or not parts.validation:
         cause = f"split '{parts.name}' leaves {len(parts.train)} cases to train and {len(parts.validation)} to validate"
         raise InputError(cause, file=root, hint="Both need at least one.", code="E_SPLIT")
     _check_classes(config, parts)
     resolved = {**config.model_dump(mode="json"), "split": settings.model_dump(mode="json"), "fold": fold}
-    open_run(output, resolved, split_table(parts.parts()), resume=resume, overwrite=overwrite)
+    table = split_table(parts.parts())
+    check_free(output, resolved, table, resume=resume, overwrite=overwrite)
     announce(f"{parts.name}: {len(parts.train)} train, {len(parts.validation)} validation, {len(parts.test)} test")
     folder = default_cache_folder() if cache is None else Path(cache)
-    prepared = {
-        "train": _prepare(config, parts.train, folder, "prepare training cases", progress),
-        "validation": _prepare(config, parts.validation, folder, "prepare validation cases", progress),
-    }
-    inputs = [_probe(entry) for entry in prepared["validation"][:PARITY_CASES]]
+    entries = _prepare(config, (*parts.train, *parts.validation), folder, threads, progress)
+    training, validation = entries[: len(parts.train)], entries[len(parts.train) :]
+    announce(
+        f"{len(entries)} cases are prepared in {folder} ({sum(e.path.stat().st_size for e in entries) / 1e9:.2f} GB)"
+    )
+    content = {name: data_hash(cases) for name, cases in parts.parts().items()}
+    start_run(output, resolved, table, resume=resume)
     result = fit(
         build_network(config.network, config.in_channels, config.out_channels, seed=config.seed),
-        training_samples(prepared["train"], config.slices),
-        training_samples(prepared["validation"], config.slices),
+        training_samples(training, config.slices),
+        training_samples(validation, config.slices),
         config.training,
         outputs=_outputs(config),
         run=output,
@@ -125,8 +120,10 @@ def train(
         announce=lambda needs: announce(needs_line(needs)),
         epoch_done=lambda row: announce(_epoch_line(row)),
     )
-    facts = _run_facts(config, root, parts, result)
-    _ship_model(output, config, facts, prepared["train"], inputs)
+    noticed = dict.fromkeys((*parts.notices, *result.notices, *(n for entry in entries for n in entry.notices)))
+    facts = {**_run_facts(config, root, parts, result, noticed), "parts_sha256": content}
+    facts["data_sha256"] = hashlib.sha256("".join(content.values()).encode()).hexdigest()
+    facts["warnings"] += ship_model(output, config, facts, training, validation)
     page = {**facts, "curves": read_curves(output), "config": resolved, "files": _files(output)}
     atomic.write_text(output / PAGE_FILE, run_page(page))
     atomic.write_json(output / RUN_FILE, facts)
@@ -143,7 +140,7 @@ def _usable(config: "RunConfig", cases: list[Case], root: Path) -> list[Case]:
 
 
 def _prepare(
-    config: "RunConfig", cases: Sequence[Case], folder: Path, stage: str, progress: ProgressCallback
+    config: "RunConfig", cases: Sequence[Case], folder: Path, threads: int | None, progress: ProgressCallback
 ) -> tuple[CacheEntry, ...]:
     return build_cache(
         cases,
@@ -151,7 +148,8 @@ def _prepare(
         config.target,
         folder,
         layout="slices" if config.network.dimensions == 2 else "volume",
-        progress=lambda done, total: progress(stage, done, total),
+        workers=threads,
+        progress=lambda done, total: progress("prepare cases", done, total),
     )
 
 
@@ -193,8 +191,9 @@ def needs_line(needs: "Preflight") -> str:
     )
 
 
-def _run_facts(config: "RunConfig", root: Path, parts: Split, result: "FitResult") -> dict[str, Any]:
-    cases = (*parts.train, *parts.validation, *parts.test)
+def _run_facts(
+    config: "RunConfig", root: Path, parts: Split, result: "FitResult", notices: Iterable[Notice]
+) -> dict[str, Any]:
     card = config.dataset.card
     return {
         "name": config.name,
@@ -204,7 +203,6 @@ def _run_facts(config: "RunConfig", root: Path, parts: Split, result: "FitResult
         "dataset": card.name,
         "licence": card.licence,
         "data": str(root.resolve()),
-        "data_sha256": data_hash(cases),
         "split": parts.name,
         "cases": {"train": len(parts.train), "validation": len(parts.validation), "test": len(parts.test)},
         "network": {"name": config.network.name, "parameters": result.parameters},
@@ -216,68 +214,13 @@ def _run_facts(config: "RunConfig", root: Path, parts: Split, result: "FitResult
         "seconds": round(result.seconds, 1),
         "device": result.device,
         "machine": machine(),
-        "code": code_version(),
-        "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "warnings": [notice.as_json() for notice in (*parts.notices, *result.notices)],
+        "gliascope_version": code_version(),
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "warnings": [notice.as_json() for notice in notices],
     }
-
-
-def _ship_model(
-    output: Path, config: "RunConfig", run: dict[str, Any], entries: Sequence[CacheEntry], inputs: list[Array]
-) -> None:
-    """Write the model folder from the best epoch, with its OpenVINO form and measured parity."""
-    from gliascope.training.fit import best_weights
-
-    kept = (
-        "dataset",
-        "licence",
-        "data_sha256",
-        "split",
-        "cases",
-        "recipe",
-        "seed",
-        "epochs",
-        "best_epoch",
-        "code",
-        "date",
-    )
-    facts = ModelFacts(
-        name=config.name,
-        task=config.task,
-        dimensions=config.network.dimensions,
-        channels=config.plan.channels,
-        network=config.network.model_dump(mode="json"),
-        plan=config.plan.model_dump(mode="json"),
-        target=None if config.target is None else config.target.model_dump(mode="json"),
-        classes=config.classes if config.task == "classify" else None,
-        inference={**config.inference.model_dump(mode="json"), "divisor": config.network.divisor},
-        training={key: run[key] for key in kept},
-        metrics=run["metrics"],
-        statistics=_statistics(entries),
-    )
-    save_model(output / MODEL_FOLDER, best_weights(output), facts, model_card(facts), overwrite=True)
-    export_model(output / MODEL_FOLDER, to="openvino", inputs=inputs)
-
-
-def _probe(entry: CacheEntry) -> Array:
-    """Return one prepared image for the parity measurement: a volume, or its middle slice."""
-    return entry.image(entry.count // 2)
 
 
 def _epoch_line(row: Mapping[str, float | int | None]) -> str:
     """Say in one line how an epoch went."""
     shown = (f"{name} {value:.4g}" for name, value in row.items() if value is not None)
     return ", ".join(shown)
-
-
-def _statistics(entries: Sequence[CacheEntry]) -> dict[str, Any]:
-    """Return mean, sd and outer percentiles per prepared channel over evenly chosen training cases."""
-    step = max(1, len(entries) // STATISTICS_CASES)
-    chosen = entries[::step]
-    images = [entry.image(entry.count // 2) for entry in chosen]
-    rows = []
-    for channel in range(images[0].shape[0]):
-        values = np.concatenate([image[channel].ravel()[::7] for image in images])
-        low, high = np.percentile(values, [1, 99])
-        rows.append({"mean": float(values.mean()), "sd": float(values.std()), "p01": float(low), "p99": float(high)})
-    return {"cases": len(chosen), "prepared_channels": rows}

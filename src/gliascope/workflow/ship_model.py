@@ -1,0 +1,90 @@
+"""From a finished training to a model folder: weights of the best epoch, facts, card, fast form with its parity."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gliascope.checkpoint import ModelFacts, save_model
+from gliascope.errors import ModelError, Notice
+from gliascope.preprocess.cache import CacheEntry
+from gliascope.workflow.export import export_model
+from gliascope.workflow.model_card import model_card
+from gliascope.workflow.run_folder import MODEL_FOLDER
+
+if TYPE_CHECKING:
+    from gliascope.config import RunConfig
+
+Array = NDArray[np.float32]
+PARITY_CASES = 4
+"""Real inputs on which the exported form is compared with the trained network."""
+STATISTICS_CASES = 200
+"""How many training cases the reference statistics are taken from; more would change little and cost minutes."""
+
+
+def ship_model(
+    output: Path,
+    config: "RunConfig",
+    run: dict[str, Any],
+    training: Sequence[CacheEntry],
+    validation: Sequence[CacheEntry],
+) -> list[dict[str, str]]:
+    """Write the model folder from the best epoch, with its OpenVINO form and measured parity; return warnings."""
+    from gliascope.training.fit import best_weights
+
+    kept = (
+        "dataset",
+        "licence",
+        "data_sha256",
+        "split",
+        "cases",
+        "recipe",
+        "seed",
+        "epochs",
+        "best_epoch",
+        "gliascope_version",
+        "created",
+    )
+    facts = ModelFacts(
+        name=config.name,
+        task=config.task,
+        dimensions=config.network.dimensions,
+        channels=config.plan.channels,
+        network=config.network.model_dump(mode="json"),
+        plan=config.plan.model_dump(mode="json"),
+        target=None if config.target is None else config.target.model_dump(mode="json"),
+        classes=config.classes if config.task == "classify" else None,
+        inference={**config.inference.model_dump(mode="json"), "divisor": config.network.divisor},
+        training={key: run[key] for key in kept},
+        metrics=run["metrics"],
+        statistics=_statistics(training),
+    )
+    save_model(output / MODEL_FOLDER, best_weights(output), facts, model_card(facts), overwrite=True)
+    inputs = [_probe(entry) for entry in validation[:PARITY_CASES]]
+    try:
+        export_model(output / MODEL_FOLDER, to="openvino", inputs=inputs)
+    except ModelError as fault:
+        # The training is worth keeping: the PyTorch form is there and right.
+        text = f"The OpenVINO form was not made: {fault.cause}. Predict with --backend torch."
+        return [Notice("W_NOT_EXPORTED", MODEL_FOLDER, text).as_json()]
+    return []
+
+
+def _probe(entry: CacheEntry) -> Array:
+    """Return one prepared image for the parity measurement: a volume, or its middle slice."""
+    return entry.image(entry.count // 2)
+
+
+def _statistics(entries: Sequence[CacheEntry]) -> dict[str, Any]:
+    """Return mean, sd and outer percentiles per prepared channel over evenly chosen training cases."""
+    step = max(1, len(entries) // STATISTICS_CASES)
+    chosen = entries[::step]
+    images = [entry.image(entry.count // 2) for entry in chosen]
+    rows = []
+    for channel in range(images[0].shape[0]):
+        values = np.concatenate([image[channel].ravel()[::7] for image in images])
+        low, high = np.percentile(values, [1, 99])
+        rows.append({"mean": float(values.mean()), "sd": float(values.std()), "p01": float(low), "p99": float(high)})
+    return {"cases": len(chosen), "prepared_channels": rows}
