@@ -188,8 +188,9 @@ def _prepare(case: Case, plan: Plan, target: TargetSettings | None, folder: Path
     stored = _stored(path, name, target)
     if stored is None:
         tensors, notices = _tensors(case, plan, target, layout)
-        told = json.dumps([notice.as_json() for notice in notices])
-        atomic.write_bytes(path, save(tensors, metadata={"entry": name, "notices": told}))
+        # One entry only: safetensors writes several in no fixed order, and the same case shall give the same bytes.
+        told = json.dumps({"name": name, "notices": [notice.as_json() for notice in notices]})
+        atomic.write_bytes(path, save(tensors, metadata={"entry": told}))
         stored = tensors["image"].shape, notices
     shape, notices = stored
     count, item = (shape[0], shape[1:]) if layout == "slices" else (1, shape)
@@ -201,12 +202,12 @@ def _stored(path: Path, name: str, target: TargetSettings | None) -> tuple[tuple
     expected = {"image": "F16"} if target is None else {"image": "F16", "target": "U8"}
     try:
         with safe_open(path, framework="numpy") as file:  # checks that header and length agree
-            told = file.metadata() or {}
-            if told.get("entry") != name:
+            told = json.loads((file.metadata() or {})["entry"])
+            if told["name"] != name:
                 return None
             if {key: file.get_slice(key).get_dtype() for key in file.keys()} != expected:  # noqa: SIM118 - no iterator
                 return None
-            notices = tuple(Notice(**notice) for notice in json.loads(told["notices"]))
+            notices = tuple(Notice(**notice) for notice in told["notices"])
             return tuple(file.get_slice("image").get_shape()), notices
     except (OSError, SafetensorError, KeyError, TypeError, ValueError):
         return None
