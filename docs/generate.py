@@ -38,8 +38,8 @@ def commands() -> str:
     """Describe every command with its arguments, options and examples."""
     parts = ["# Commands", NOTE, "Exit codes: 0 done · 1 internal fault · 2 usage · 3 bad input data · 4 bad model or"]
     parts[-1] += " config · 5 environment · 6 part of a batch done · 130/143 interrupted."
-    group = typer.main.get_command(app)
-    for name, command in sorted(group.commands.items()):  # type: ignore[attr-defined] - a group has commands
+    group: Any = typer.main.get_command(app)
+    for name, command in sorted(group.commands.items()):
         rows = [(_spelled(p), (getattr(p, "help", None) or "").replace("|", "\\|")) for p in command.params]
         text = re.sub(r"\[/?b\]", "**", command.help or "")
         text = re.sub(r"^ +(?=gliascope )", "    ", text, flags=re.MULTILINE)

@@ -11,7 +11,7 @@ FILES = sorted(SOURCE.rglob("*.py"))
 NAMES = [str(path.relative_to(SOURCE)) for path in FILES]
 
 ROWS = [
-    {"errors"},
+    {"errors", "intended_use"},
     {"settings", "labels"},
     {"scan"},
     {"files"},

@@ -14,20 +14,25 @@ from importlib import import_module
 from typing import Any
 
 _HOME = {
-    "GliascopeError": "gliascope.errors",
-    "Grid": "gliascope.scan",
-    "LabelMap": "gliascope.scan",
-    "Prediction": "gliascope.workflow.prediction",
-    "Scan": "gliascope.scan",
-    "check": "gliascope.workflow.check",
-    "demo": "gliascope.workflow.demo",
-    "doctor": "gliascope.workflow.doctor",
-    "evaluate": "gliascope.workflow.evaluate",
-    "explore": "gliascope.workflow.explore",
-    "export_model": "gliascope.workflow.export",
-    "predict": "gliascope.workflow.predict",
-    "predict_batch": "gliascope.workflow.predict",
-    "train": "gliascope.workflow.train",
+    "GliascopeError": "gliascope.errors:GliascopeError",
+    "Grid": "gliascope.scan:Grid",
+    "LabelMap": "gliascope.scan:LabelMap",
+    "PredictOptions": "gliascope.workflow.predict:PredictOptions",
+    "Prediction": "gliascope.workflow.prediction:Prediction",
+    "Scan": "gliascope.scan:Scan",
+    "check": "gliascope.workflow.check:check",
+    "demo": "gliascope.workflow.demo:demo",
+    "doctor": "gliascope.workflow.doctor:doctor",
+    "evaluate": "gliascope.workflow.evaluate:evaluate",
+    "explore": "gliascope.workflow.explore:explore",
+    "export": "gliascope.workflow.export:export_model",
+    "list_datasets": "gliascope.workflow.listing:list_datasets",
+    "list_models": "gliascope.workflow.listing:list_models",
+    "list_networks": "gliascope.workflow.listing:list_networks",
+    "list_recipes": "gliascope.workflow.listing:list_recipes",
+    "predict": "gliascope.workflow.predict:predict",
+    "predict_batch": "gliascope.workflow.predict:predict_batch",
+    "train": "gliascope.workflow.train:train",
 }
 
 __all__ = sorted(_HOME)  # noqa: PLE0605 - the table above is the list
@@ -37,7 +42,8 @@ def __getattr__(name: str) -> Any:  # noqa: ANN401 - any public object
     """Load a public name when it is first used; torch and friends only when their verb runs."""
     if name not in _HOME:
         raise AttributeError(f"module 'gliascope' has no attribute '{name}'; public names: {', '.join(__all__)}")
-    return getattr(import_module(_HOME[name]), name)
+    module, attribute = _HOME[name].split(":")
+    return getattr(import_module(module), attribute)
 
 
 def __dir__() -> list[str]:

@@ -4,7 +4,6 @@ A recipe says what to learn from which data with which network; it names code bu
 settings go as JSON into the run folder and the model folder. To add an experiment, add one file to ``recipes/``.
 """
 
-import json
 import tomllib
 from collections.abc import Iterable
 from importlib import resources
@@ -55,8 +54,7 @@ class RunConfig(Settings):
     @property
     def in_channels(self) -> int:
         """Channels of the network's input, after the plan."""
-        copies = [step.channels for step in self.plan.steps if step.name == "replicate"]
-        return copies[-1] if copies else len(self.plan.channels)
+        return self.plan.in_channels
 
     @property
     def out_channels(self) -> int:
@@ -101,21 +99,6 @@ def read_recipe(recipe: str | Path, overrides: Iterable[str] = ()) -> RunConfig:
     for override in overrides:
         _override(tree, override)
     return load_settings(RunConfig, tree, file=file).checked()
-
-
-def load_config(path: Path) -> RunConfig:
-    """Read the resolved settings of a run folder.
-
-    Raises:
-        ConfigError: The file is missing, not JSON, or does not fit this version.
-    """
-    try:
-        tree = json.loads(path.read_text())
-    except (OSError, ValueError) as fault:
-        raise ConfigError(
-            f"cannot be read ({fault})", file=path, hint="Is this a run folder of gliascope train?"
-        ) from None
-    return load_settings(RunConfig, tree, file=str(path)).checked()
 
 
 def _recipe_text(recipe: str | Path) -> tuple[str, str]:

@@ -215,4 +215,4 @@ def test_104_all_failed(command: Command, classifier: Path, tmp_path: Path) -> N
     for name in "ab":
         (tmp_path / f"{name}.png").write_bytes(b"no picture")
     call = ("predict", tmp_path / "a.png", tmp_path / "b.png", "-o", tmp_path / "out", "--model", classifier)
-    command(*call).verify(3, "E_CASES", "a: is text, not a picture [E_FORMAT]; b: is text")
+    command(*call).verify(3, "E_CASES", "a (a.png): is text, not a picture [E_FORMAT]; b (b.png): is text")

@@ -155,7 +155,7 @@ def test_table_goes_out_and_comes_back(tmp_path: Path) -> None:
 def test_table_may_leave_cases_out_but_says_so(tmp_path: Path) -> None:
     table = tmp_path / "split.csv"
     table.write_text("path,split\np000/0.png,train\np001/0.png,test\n")
-    split = split_cases(patients(2, 2), SplitSettings(method="csv", path=str(table)))
+    split = split_cases(patients(2, 2), SplitSettings(method="csv", path=str(table), validation=0))
     assert [case.id for case in split.train] == ["p000_0"]
     assert split.notices[0].code == "W_SPLIT_LEFT_OUT"
     assert "2 of 4" in split.notices[0].text

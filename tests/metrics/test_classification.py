@@ -69,7 +69,8 @@ def test_evaluate_classes_gives_the_shape_of_the_results_file() -> None:
     assert result["classes"] == ["a", "b", "c"]
     assert result["confusion"] == [[1, 0, 0], [0, 0, 0], [0, 1, 1]]
     assert list(result["summary"]) == ["a", "b", "c", "macro", "weighted", "all"]
-    assert result["summary"]["c"] == {"precision": 1.0, "recall": 0.5, "f1": pytest.approx(2 / 3), "support": 2.0}
+    wanted = {"precision": 1.0, "recall": 0.5, "f1": pytest.approx(2 / 3), "iou": 0.5, "support": 2.0}
+    assert result["summary"]["c"] == wanted
     overall = result["summary"]["all"]
     assert overall["accuracy"] == pytest.approx(2 / 3)
     assert overall["balanced_accuracy"] == 0.75

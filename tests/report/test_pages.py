@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from gliascope.intended_use import INTENDED_USE
 from gliascope.labels import SCHEMES
 from gliascope.report import (
-    INTENDED_USE,
     evaluation_page,
     explore_page,
     index_page,

@@ -26,7 +26,8 @@ def test_study_becomes_mask_page_and_json(segment_run: TrainedRun, study: Path, 
     assert [file["channel"] for file in facts["inputs"]] == ["t1n", "t1c", "t2w", "t2f"]
     assert set(facts["segmentation"]["regions"]) == {"WT", "TC", "ET"}
     assert set(facts["timing_s"]) == {"read", "preprocess", "infer", "postprocess", "write", "total"}
-    mask, image = nib.load(folder / "mask.nii.gz"), nib.load(next(study.glob("*-t1c.nii.gz")))
+    mask = nib.Nifti1Image.from_filename(folder / "mask.nii.gz")
+    image = nib.Nifti1Image.from_filename(next(study.glob("*-t1c.nii.gz")))
     assert mask.shape == image.shape
     np.testing.assert_allclose(mask.affine, image.affine)
     page = (folder / "report.html").read_text()
@@ -36,7 +37,7 @@ def test_study_becomes_mask_page_and_json(segment_run: TrainedRun, study: Path, 
 
 def test_python_gives_what_the_folder_holds(segment_run: TrainedRun, study: Path, tmp_path: Path) -> None:
     predict_batch([study], tmp_path / "out", options=PredictOptions(model=segment_run.model))
-    written = np.asarray(nib.load(tmp_path / "out" / study.name / "mask.nii.gz").dataobj)
+    written = np.asarray(nib.Nifti1Image.from_filename(tmp_path / "out" / study.name / "mask.nii.gz").dataobj)
     prediction = gliascope.predict(study, model=segment_run.model)
     assert prediction.label_map is not None
     order = prediction.label_map

@@ -5,7 +5,7 @@ file), ``README.md`` (the model card) and, once exported, ``openvino/`` or ``onn
 pickles are refused by name and by content, and nothing is tried a second way after a refusal.
 """
 
-from gliascope.checkpoint.facts import FORMAT, INTENDED_USE, ModelFacts
+from gliascope.checkpoint.facts import FORMAT, ModelFacts
 from gliascope.checkpoint.folder import (
     CARD_FILE,
     MODEL_FILE,
@@ -19,7 +19,6 @@ from gliascope.checkpoint.folder import (
 __all__ = [
     "CARD_FILE",
     "FORMAT",
-    "INTENDED_USE",
     "MODEL_FILE",
     "WEIGHTS_FILE",
     "ModelFacts",

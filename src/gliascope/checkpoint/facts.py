@@ -7,16 +7,11 @@ from typing import Any, Literal
 from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
 from gliascope.errors import ConfigError, ModelError
+from gliascope.intended_use import INTENDED_USE
 from gliascope.settings import Settings, load_settings
 
 FORMAT = 1
 """The layout of model folders that this version writes and reads."""
-
-INTENDED_USE = (
-    "For research and education. Not a medical device; not for diagnosis or treatment. "
-    "Output must be reviewed by a qualified person."
-)
-"""Stands in every model, result and page."""
 
 
 class ModelFacts(Settings):

@@ -15,12 +15,11 @@ import typer
 from gliascope.cli import data, lists, predict, train
 from gliascope.cli.session import INTERRUPTED, Session, Terminated
 from gliascope.errors import UsageError
-
-INTENDED_USE = "For research and education. Not a medical device."
+from gliascope.intended_use import SHORT
 
 app = typer.Typer(
     name="gliascope",
-    help=f"Brain-tumor MRI: classify, segment, measure and report.\n\n{INTENDED_USE}",
+    help=f"Brain-tumor MRI: classify, segment, measure and report.\n\n{SHORT}",
     epilog="Start with:  gliascope demo -o demo",
     no_args_is_help=True,
     add_completion=False,

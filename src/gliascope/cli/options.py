@@ -9,7 +9,12 @@ COMMON = "Common options"
 
 Json = Annotated[
     str | None,
-    typer.Option("--json", metavar="FILE", help="Write the result as JSON; - for stdout.", rich_help_panel=COMMON),
+    typer.Option(
+        "--json",
+        metavar="FILE",
+        help="Write the result as JSON (a .json file is replaced); - for stdout.",
+        rich_help_panel=COMMON,
+    ),
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", help="No progress and no text.", rich_help_panel=COMMON)]
 Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks.", rich_help_panel=COMMON)]

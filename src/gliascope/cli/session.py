@@ -16,7 +16,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from gliascope.errors import GliascopeError, MachineError, Notice
+from gliascope.errors import GliascopeError, MachineError, Notice, UsageError
 from gliascope.files import atomic
 
 INTERRUPTED, TERMINATED = 130, 143
@@ -46,6 +46,12 @@ class Session:
         self._stages: dict[str, Any] = {}
 
     def __enter__(self) -> Self:
+        target = Path(self.json or "-")
+        if self.json not in (None, "-") and target.exists() and target.suffix != ".json":
+            # Nothing has run yet, and whatever it is, it was no result of ours.
+            fault = UsageError("--json would replace it", file=target, hint="Name a file that ends in .json.")
+            self.json = None
+            raise typer.Exit(self.report(fault))
         return self
 
     def __exit__(

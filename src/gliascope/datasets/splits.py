@@ -40,7 +40,7 @@ class SplitSettings(Settings):
     seed: int = Field(default=0, ge=0)
     """Which draw."""
     validation: float = Field(default=0.15, ge=0, lt=1)
-    """Share of the training units that validate, for ``kfold`` and for an ``own`` split without validation."""
+    """Share of the training units that validate, for ``kfold`` and for ``own`` and ``csv`` without validation."""
     path: str | None = None
     """The table of ``csv``."""
 

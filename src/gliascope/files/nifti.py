@@ -22,7 +22,6 @@ from gliascope.labels import LabelScheme, check_labels
 from gliascope.scan import Grid, LabelMap, Scan, check_same_grid, in_channel_order
 
 __all__ = [
-    "count_volumes",
     "peek",
     "read_channels",
     "read_label_map",
@@ -40,15 +39,6 @@ def peek(path: Path) -> Grid:
     """
     stored = peek_header(path).stored
     return axis_order(stored).ras_grid(stored)
-
-
-def count_volumes(path: Path) -> int:
-    """Return how many volumes a file holds (1 for a 3-D file), from the header alone.
-
-    Raises:
-        InputError: The file cannot be used as a volume.
-    """
-    return peek_header(path).volumes
 
 
 def read_scan(files: Mapping[str, Path]) -> Scan:

@@ -4,6 +4,7 @@ To add one: write a class with ``name``, ``device``, ``precision`` and ``run`` i
 opener to ``BACKENDS``.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from importlib.util import find_spec
 from pathlib import Path
@@ -78,10 +79,19 @@ def open_backend(
         raise UsageError(f"unknown precision '{precision}'", hint=f"Known: {', '.join(PRECISIONS)}.")
     if threads is not None and threads < 1:
         raise UsageError(f"threads must be 1 or more, got {threads}")
-    if device not in ("auto", "cpu", "cuda") and not device.removeprefix("cuda:").isdecimal():
-        raise UsageError(f"unknown device '{device}'", hint="Known: auto, cpu, cuda, cuda:N.")
+    check_device(device)
     chosen = _choose(model, device) if backend == "auto" else backend
     return BACKENDS[chosen](model, device, threads, precision)
+
+
+def check_device(device: str) -> None:
+    """Check the spelling of a device, whether it is there or not.
+
+    Raises:
+        UsageError: It is none of ``auto``, ``cpu``, ``cuda``, ``cuda:N``.
+    """
+    if not re.fullmatch(r"auto|cpu|cuda(:\d{1,3})?", device):
+        raise UsageError(f"unknown device '{device}'", hint="Known: auto, cpu, cuda, cuda:N.")
 
 
 def _choose(model: ModelFolder, device: str) -> str:

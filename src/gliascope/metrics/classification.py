@@ -55,7 +55,10 @@ def balanced_accuracy_score(confusion: IntArray) -> float:
 
 
 def class_scores(confusion: IntArray) -> dict[str, FloatArray]:
-    """Return ``precision``, ``recall``, ``f1`` (0…1) and ``support`` (cases) of each class, shape ``(C,)``."""
+    """Return ``precision``, ``recall``, ``f1``, ``iou`` (0…1) and ``support`` (cases) of each class, shape ``(C,)``.
+
+    Of sets of cases, F1 is the Dice score; ``iou`` is the Jaccard index.
+    """
     right = np.diag(confusion).astype(np.float64)
     support = confusion.sum(axis=1).astype(np.float64)
     predicted = confusion.sum(axis=0).astype(np.float64)
@@ -63,6 +66,7 @@ def class_scores(confusion: IntArray) -> dict[str, FloatArray]:
         "precision": right / np.maximum(predicted, 1.0),
         "recall": right / np.maximum(support, 1.0),
         "f1": 2.0 * right / np.maximum(predicted + support, 1.0),
+        "iou": right / np.maximum(predicted + support - right, 1.0),
     }
     unknown = (predicted + support) == 0
     return {name: np.where(unknown, np.nan, values) for name, values in scores.items()} | {"support": support}
@@ -76,7 +80,7 @@ def average_scores(scores: dict[str, FloatArray]) -> dict[str, dict[str, float]]
     support = scores["support"]
     total = float(support.sum())
     averages: dict[str, dict[str, float]] = {"macro": {}, "weighted": {}}
-    for name in ("precision", "recall", "f1"):
+    for name in ("precision", "recall", "f1", "iou"):
         values, known = scores[name], ~np.isnan(scores[name])
         averages["macro"][name] = _mean(values[known])
         averages["weighted"][name] = float(values[known] @ support[known]) / total if total else float("nan")
@@ -99,8 +103,8 @@ def evaluate_classes(
 
     Returns:
         ``classes``, ``confusion`` (rows are references) and ``summary``: per class and for ``macro`` and ``weighted``
-        precision, recall, f1 and support; for ``all`` accuracy, balanced accuracy, mean confidence (the mean of the
-        largest probability) and support. Undefined values are ``nan``.
+        precision, recall, f1 (Dice), iou and support; for ``all`` accuracy, balanced accuracy, mean confidence (the
+        mean of the largest probability) and support. Undefined values are ``nan``.
 
     Raises:
         InputError: The number of labels, of probabilities or of classes differ, or a probability is not finite.

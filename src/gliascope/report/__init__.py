@@ -9,10 +9,8 @@ from gliascope.report.index_page import IndexFacts, IndexItem, IndexSection, ind
 from gliascope.report.prediction_page import PredictionFacts, prediction_page
 from gliascope.report.run_page import RunFacts, run_page
 from gliascope.report.tiles import Tile, tile
-from gliascope.report.wording import INTENDED_USE
 
 __all__ = [
-    "INTENDED_USE",
     "EvaluationFacts",
     "ExploreFacts",
     "IndexFacts",

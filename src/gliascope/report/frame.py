@@ -15,6 +15,7 @@ from typing import Any
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
+from gliascope.intended_use import INTENDED_USE
 from gliascope.report import wording
 
 PACKAGE = "gliascope.report"
@@ -68,7 +69,7 @@ def page(
             policy=policy,
             style=Markup(_asset("style.css")),
             script=Markup(script),
-            intended_use=wording.INTENDED_USE,
+            intended_use=INTENDED_USE,
         )
     )
 

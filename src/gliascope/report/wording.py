@@ -9,12 +9,6 @@ from typing import Any
 
 from markupsafe import Markup
 
-INTENDED_USE = (
-    "For research and education. Not a medical device; not for diagnosis or treatment. "
-    "Output must be reviewed by a qualified person."
-)
-"""The line every page carries, above and below its content."""
-
 MISSING = "–"
 """What stands where there is no value."""
 

@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from gliascope.errors import MachineError
+from gliascope.inference.backends import check_device
 from gliascope.training.settings import TrainingSettings
 
 Precision = Literal["32-true", "bf16-mixed"]
@@ -93,6 +94,7 @@ def free_memory(device: torch.device) -> int:
 
 
 def _device(name: str, devices: int) -> torch.device:
+    check_device(name)
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
     kind, _, number = name.partition(":")

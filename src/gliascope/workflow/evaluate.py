@@ -165,7 +165,7 @@ def _cases_of_run(
             f"the run has no {split} cases", file=run, hint=f"It has: {filled}; use --split.", code="E_SPLIT"
         )
     notices = [Notice(w["code"], w["file"], w["text"]) for w in facts["warnings"]]
-    if data_hash(known[split]) != facts["parts_sha256"][split]:
+    if data_hash(known[split]) != facts.get("parts_sha256", {}).get(split):
         text = f"The {split} cases are not the files that stood here when the run was trained."
         notices.append(Notice("W_DATA_CHANGED", "", text))
     return known[split], tuple(notices)

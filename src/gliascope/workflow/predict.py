@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gliascope.case import Case, NiftiFiles, sha256_of
+from gliascope.case import Case, NiftiChannels, NiftiFiles, sha256_of
 from gliascope.datasets.discover import discover
 from gliascope.errors import GliascopeError, InputError, MachineError, Notice, UsageError
 from gliascope.inference.predictor import Predictor
@@ -72,9 +72,14 @@ def predict(path_or_scan: str | Path | Scan, model: str | Path = "auto", **optio
         options: Fields of ``PredictOptions``: ``task, backend, device, threads, channels, spacing_mm`` …
 
     Raises:
+        UsageError: An option is unknown or has no such value.
         InputError: The input cannot be used, or holds several cases (use ``predict_batch``).
         ModelError: The model cannot be used.
     """
+    unknown = sorted(set(options) - set(PredictOptions.__dataclass_fields__))
+    if unknown:
+        hint = f"Known: {', '.join(PredictOptions.__dataclass_fields__)}."
+        raise UsageError(f"unknown option '{unknown[0]}'", hint=hint)
     chosen = PredictOptions(model=model, **options)
     if isinstance(path_or_scan, Scan):
         return _predict_scan(chosen.predictor(), "scan", path_or_scan, chosen, ())
@@ -165,6 +170,8 @@ def _find_work(
         work += [(case, found.root) for case in found.cases]
         notices += found.notices
         broken += found.failures
+        if options.spacing_mm and any(isinstance(c.source, NiftiFiles | NiftiChannels) for c in found.cases):
+            notices.append(Notice("W_SPACING", "", "--spacing is for pictures; NIfTI files carry their own."))
     names = [case.id for case, _ in work]
     double = sorted({name for name in names if names.count(name) > 1})
     if double:

@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gliascope.checkpoint import INTENDED_USE, ModelFolder
+from gliascope.checkpoint import ModelFolder
 from gliascope.errors import Notice
 from gliascope.files import atomic, nifti, picture
 from gliascope.inference.predictor import Classification, Segmentation
+from gliascope.intended_use import INTENDED_USE
 from gliascope.measure import measure
 from gliascope.report import prediction_page
 from gliascope.scan import Grid, LabelMap, Scan

@@ -210,7 +210,7 @@ def _run_facts(
         "seed": config.seed,
         "epochs": result.epochs,
         "best_epoch": result.best_epoch,
-        "metrics": {k: v for k, v in result.metrics.items() if k not in ("epoch", "seconds")},
+        "metrics": {k: v for k, v in result.metrics.items() if k not in ("epoch", "seconds", "lr")},
         "seconds": round(result.seconds, 1),
         "device": result.device,
         "machine": machine(),
