@@ -1,7 +1,9 @@
 """Scores of runs and of folders."""
 
 import json
+import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,6 +14,7 @@ from gliascope.labels import SCHEMES
 from gliascope.scan import Grid, LabelMap
 from gliascope.workflow.evaluate import evaluate
 from gliascope.workflow.pairs import case_name
+from gliascope.workflow.scoring import cases_csv
 from gliascope.workflow.train import TrainedRun
 
 
@@ -73,6 +76,28 @@ def test_other_grid_is_refused(tmp_path: Path) -> None:
         evaluate(tmp_path / "p", tmp_path / "r", scheme="brats2023")
 
 
+def test_own_masks_name_their_scheme(tmp_path: Path) -> None:
+    """A BraTS 2023 mask of ours is scored against a reference in the numbers of 2017."""
+    write(tmp_path / "p" / "a" / "mask.nii.gz", slice(2, 6), value=3, scheme="brats2023")
+    facts = {"segmentation": {"mask": "mask.nii.gz", "scheme": "brats2023"}}
+    (tmp_path / "p" / "a" / "prediction.json").write_text(json.dumps(facts))
+    write(tmp_path / "r" / "a_seg.nii.gz", slice(2, 6), value=4, scheme="brats2017")
+    result = evaluate(tmp_path / "p", tmp_path / "r", scheme="brats2017").facts
+    assert result["summary"]["ET"]["dice"]["mean"] == 1.0
+
+
+@pytest.mark.parametrize("option", [{"backend": "torch"}, {"device": "cpu"}, {"split": "train"}, {"data": "x"}])
+def test_options_of_a_run_are_refused_for_masks(tmp_path: Path, option: dict[str, Any]) -> None:
+    with pytest.raises(UsageError, match="does not apply"):
+        evaluate(tmp_path, tmp_path, **option)
+
+
+def test_table_holds_the_regions_of_every_case(tmp_path: Path) -> None:
+    rows = [{"case": "=1+1", "WT": {"dice": 0.5}}, {"case": "b", "RC": {"dice": 1.0}}]
+    lines = cases_csv({"cases": rows}).splitlines()
+    assert lines == ["case,WT.dice,RC.dice", "'=1+1,0.5,", "b,,1.0"]
+
+
 @pytest.mark.parametrize(
     ("path", "case"),
     [("x/a-seg.nii.gz", "a"), ("x/a_MASK.png", "a"), ("x/a/mask.nii.gz", "a"), ("x/segment.nii", "segment")],
@@ -90,6 +115,20 @@ def test_run_is_scored_on_its_test_cases(segment_run: TrainedRun, tmp_path: Path
     result.save(tmp_path / "scores")
     assert (tmp_path / "scores" / "cases.csv").read_text().startswith("case,patient,WT.dice")
     assert "Not a medical device" in (tmp_path / "scores" / "report.html").read_text()
+
+
+@pytest.mark.train
+def test_changed_test_data_is_noticed(segment_run: TrainedRun, tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    shutil.copytree(segment_run.facts["data"], data)
+    unchanged = evaluate(segment_run.folder, data=data).facts
+    assert "W_DATA_CHANGED" not in {w["code"] for w in unchanged["warnings"]}
+    test_case = unchanged["cases"][0]["case"]
+    folder = next(path for path in data.rglob(test_case) if path.is_dir())
+    t1n, t2w = (next(folder.glob(f"*{name}.nii.gz")) for name in ("t1n", "t2w"))
+    t1n.write_bytes(t2w.read_bytes())
+    changed = evaluate(segment_run.folder, data=data).facts
+    assert "W_DATA_CHANGED" in {w["code"] for w in changed["warnings"]}
 
 
 @pytest.mark.train

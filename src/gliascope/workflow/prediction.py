@@ -165,7 +165,8 @@ def key_figures(facts: dict[str, Any]) -> dict[str, str]:
     if answer:
         if answer["abstained"]:
             return {"class": "none given"}
-        return {"class": answer["label"], "probability": f"{answer['probabilities'][answer['label']]:.1%}"}
+        # A score, not a percentage: softmax values are no calibrated confidence.
+        return {"class": answer["label"], "score": f"{answer['probabilities'][answer['label']]:.3f}"}
     sizes = facts["segmentation"]["regions"].items()
     return {
         name: f"{size['volume_ml']:.1f} ml" if size["volume_ml"] is not None else f"{size['voxels']:,} voxels"
