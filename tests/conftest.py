@@ -9,8 +9,7 @@ from typing import Any, NoReturn, Protocol
 import numpy as np
 import pytest
 
-from gliascope.checkpoint import ModelFacts, ModelFolder, extend_model, save_model
-from gliascope.inference.backends import IR_FILE, IR_WEIGHTS_FILE
+from gliascope.checkpoint import IR_FILE, IR_WEIGHTS_FILE, ModelFacts, ModelFolder, extend_model, save_model
 from gliascope.inference.openvino_backend import load_openvino
 from gliascope.workflow.train import TrainedRun, train
 

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from gliascope.checkpoint import ModelFolder, extend_model, save_model
+from gliascope.checkpoint import IR_FILE, ModelFolder, extend_model, save_model
 from gliascope.errors import MachineError, ModelError, UsageError
 from gliascope.inference import backends, openvino_backend
-from gliascope.inference.backends import BACKENDS, IR_FILE, open_backend
+from gliascope.inference.backends import BACKENDS, open_backend
 from gliascope.inference.openvino_backend import OpenVinoBackend, compiled_cache, cpu_has_bf16
 
 MakeModel = Callable[..., ModelFolder]

@@ -8,6 +8,8 @@ pickles are refused by name and by content, and nothing is tried a second way af
 from gliascope.checkpoint.facts import FORMAT, ModelFacts
 from gliascope.checkpoint.folder import (
     CARD_FILE,
+    IR_FILE,
+    IR_WEIGHTS_FILE,
     MODEL_FILE,
     WEIGHTS_FILE,
     ModelFolder,
@@ -19,6 +21,8 @@ from gliascope.checkpoint.folder import (
 __all__ = [
     "CARD_FILE",
     "FORMAT",
+    "IR_FILE",
+    "IR_WEIGHTS_FILE",
     "MODEL_FILE",
     "WEIGHTS_FILE",
     "ModelFacts",

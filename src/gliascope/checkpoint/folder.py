@@ -24,6 +24,7 @@ from gliascope.errors import MachineError, ModelError
 from gliascope.files import atomic
 
 MODEL_FILE, WEIGHTS_FILE, CARD_FILE = "model.json", "model.safetensors", "README.md"
+IR_FILE, IR_WEIGHTS_FILE = "openvino/model.xml", "openvino/model.bin"
 MAX_FACTS_BYTES = 16 * 2**20
 _WHOLE = "Copy or download the model folder again, whole."
 

@@ -20,6 +20,8 @@ from gliascope.errors import GliascopeError, MachineError, Notice, UsageError
 from gliascope.files import atomic
 
 INTERRUPTED, TERMINATED = 130, 143
+SHOWN_PER_CODE = 3
+"""Warnings of one kind that are spelled out on the terminal."""
 
 
 class Terminated(BaseException):
@@ -78,15 +80,20 @@ class Session:
         self._bars.update(self._stages[stage], completed=done, total=total)
 
     def warn(self, notices: Iterable[Notice | dict[str, str]]) -> None:
-        """Print each different notice once on stderr."""
-        seen: set[str] = set()
+        """Print each different notice once on stderr, the first few of every code; the JSON holds all."""
+        by_code: dict[str, list[str]] = {}
         for notice in notices:
             facts = notice.as_json() if isinstance(notice, Notice) else notice
             where = f"{facts['file']}: " if facts["file"] else ""
+            lines = by_code.setdefault(facts["code"], [])
             line = f"warning: {where}{facts['text']} [{facts['code']}]"
-            if line not in seen:
-                seen.add(line)
+            if line not in lines:
+                lines.append(line)
+        for code, lines in by_code.items():
+            for line in lines[:SHOWN_PER_CODE]:
                 self.say(line)
+            if len(lines) > SHOWN_PER_CODE:
+                self.say(f"warning: {len(lines) - SHOWN_PER_CODE} more of this kind [{code}]")
 
     def say(self, line: str) -> None:
         """Print one line on stderr, control characters made visible."""

@@ -13,10 +13,9 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from gliascope.checkpoint import ModelFolder
+from gliascope.checkpoint import IR_FILE, ModelFolder
 from gliascope.errors import MachineError, ModelError, UsageError
 
-IR_FILE, IR_WEIGHTS_FILE = "openvino/model.xml", "openvino/model.bin"
 PRECISIONS: tuple[str, ...] = ("auto", "fp32", "bf16")
 
 

@@ -15,9 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gliascope.checkpoint import ModelFolder
+from gliascope.checkpoint import IR_FILE, IR_WEIGHTS_FILE, ModelFolder
 from gliascope.errors import MachineError, ModelError
-from gliascope.inference.backends import IR_FILE, IR_WEIGHTS_FILE
 from gliascope.inference.parts import read_parts
 
 Array = NDArray[np.float32]

@@ -14,6 +14,7 @@ from gliascope.datasets import dataset_named
 from gliascope.errors import GliascopeError, InputError, Notice, UsageError
 from gliascope.files import atomic
 from gliascope.measure import measure
+from gliascope.preprocess.head import head_mask
 from gliascope.report import explore_page, tile
 from gliascope.scan import LabelMap, Scan
 from gliascope.workflow.progress import ProgressCallback, silent
@@ -22,7 +23,7 @@ from gliascope.workflow.provenance import code_version
 MOSAIC_CASES = 8
 HISTOGRAM_BINS = 64
 SAMPLED_VOXELS = 20_000
-"""Voxels per case and channel that go into the histograms."""
+"""Voxels of the head per case and channel that go into the histograms."""
 
 
 @dataclass
@@ -42,9 +43,10 @@ class _Tally:
     def add_scan(self, scan: Scan) -> None:
         self.shapes["×".join(map(str, scan.grid.shape))] += 1
         self.notices += scan.notices
+        head = head_mask(scan.array)
         for name, values in zip(scan.channels, scan.array, strict=True):
             self.channels[name] += 1
-            inside = values[values > 0]
+            inside = values[head]
             step = max(1, inside.size // SAMPLED_VOXELS)
             self.samples.setdefault(name, []).append(inside[::step])
 
@@ -148,6 +150,6 @@ def _facts(dataset: str, card: dict[str, Any], cases: list[Case], tally: _Tally)
 def _histogram(values: NDArray[np.float32]) -> dict[str, list[float]]:
     if values.size == 0:
         return {"edges": [0.0, 1.0], "counts": [0.0]}
-    high = float(np.percentile(values, 99.5))
-    counts, edges = np.histogram(values, bins=HISTOGRAM_BINS, range=(0.0, max(high, 1e-6)))
+    low, high = (float(v) for v in np.percentile(values, [0.0, 99.5]))
+    counts, edges = np.histogram(values, bins=HISTOGRAM_BINS, range=(low, max(high, low + 1e-6)))
     return {"edges": edges.round(4).tolist(), "counts": counts.tolist()}

@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gliascope.checkpoint import ModelFolder, extend_model, load_model
+from gliascope.checkpoint import IR_FILE, IR_WEIGHTS_FILE, ModelFolder, extend_model, load_model
 from gliascope.errors import ModelError, UsageError
-from gliascope.inference.backends import IR_FILE, IR_WEIGHTS_FILE
 from gliascope.inference.openvino_backend import cpu_has_bf16, load_openvino
 from gliascope.inference.parity import Parity, compare, fixed_inputs
 from gliascope.inference.parts import ModelParts, read_parts
