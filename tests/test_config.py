@@ -53,6 +53,8 @@ def test_unknown_recipe_lists_the_known() -> None:
     with pytest.raises(ConfigError, match="unknown recipe") as fault:
         read_recipe("demo-segmnt")
     assert "demo-segment" in fault.value.hint
+    with pytest.raises(ConfigError, match=r"nowhere\.toml: does not exist"):
+        read_recipe("nowhere.toml")
 
 
 def test_parts_must_fit_together() -> None:

@@ -109,6 +109,8 @@ def _recipe_text(recipe: str | Path) -> tuple[str, str]:
             raise ConfigError("is not a file", file=path, hint=hint)
         try:
             return path.read_text(encoding="utf-8"), str(path)
+        except FileNotFoundError:
+            raise ConfigError("does not exist", file=path, hint=hint) from None
         except (OSError, UnicodeDecodeError) as fault:
             raise ConfigError(f"cannot be read ({fault})", file=path, hint=hint) from None
     if str(recipe) not in recipe_names():

@@ -55,6 +55,18 @@ def test_unknown_option_is_usage(capsys: pytest.CaptureFixture[str]) -> None:
     assert "[E_USAGE]" in err
 
 
+@pytest.mark.parametrize("arguments", [(), ("predict",)])
+def test_no_arguments_show_the_help_alone(capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...]) -> None:
+    code, out, err = run(capsys, *arguments)
+    assert (code, err) == (2, "")
+    assert "Usage: gliascope" in out
+
+
+def test_a_misspelt_command_leads_to_a_help_that_exists(capsys: pytest.CaptureFixture[str]) -> None:
+    _, _, err = run(capsys, "predikt", "x")
+    assert err == "error: No such command 'predikt'. Did you mean 'predict'? See gliascope --help. [E_USAGE]\n"
+
+
 def test_unknown_command_is_usage(capsys: pytest.CaptureFixture[str]) -> None:
     code, _, err = run(capsys, "predikt")
     assert code == 2
@@ -72,6 +84,13 @@ def test_wrong_spacing_is_usage(capsys: pytest.CaptureFixture[str], tmp_path: Pa
     code, _, err = run(capsys, "predict", tmp_path, "--spacing", "1,zero")
     assert code == 2
     assert "--spacing" in err
+
+
+@pytest.mark.parametrize("text", ["", ",", "t1n,"])
+def test_empty_channel_name_is_usage(capsys: pytest.CaptureFixture[str], tmp_path: Path, text: str) -> None:
+    for command in ("predict", "check"):
+        code, out, _ = run(capsys, command, tmp_path, "--channels", text, "--json", "-")
+        assert (code, error_of(out)["code"]) == (2, "E_USAGE")
 
 
 def test_datasets_are_listed_with_licence(capsys: pytest.CaptureFixture[str]) -> None:

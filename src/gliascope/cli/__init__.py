@@ -73,9 +73,13 @@ def main(arguments: list[str] | None = None) -> NoReturn:
 
 def _usage_fault(message: str, arguments: list[str]) -> int:
     target = next((b for a, b in pairwise(arguments) if a == "--json"), None)
-    command = arguments[0] if arguments and not arguments[0].startswith("-") else ""
-    hint = f"See gliascope {command} --help.".replace("  ", " ")
-    fault = UsageError(message.strip().rstrip("."), hint=hint)
+    if not message:
+        return UsageError.exit_code  # no arguments at all: the help was shown
+    known = {command.name or command.callback.__name__ for command in app.registered_commands if command.callback}
+    command = f" {arguments[0]}" if arguments and arguments[0] in known else ""
+    cause, _, guess = message.strip().partition(" Did you mean ")
+    hint = f"Did you mean {guess} " if guess else ""
+    fault = UsageError(cause.rstrip("."), hint=f"{hint}See gliascope{command} --help.")
     return Session(json=target, quiet=False, debug=False).report(fault)
 
 

@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from gliascope.errors import UsageError
+
 COMMON = "Common options"
 
 Json = Annotated[
@@ -42,8 +44,17 @@ NoStack = Annotated[bool, typer.Option("--no-stack", help="Take every folder of 
 
 
 def names(text: str | None) -> tuple[str, ...] | None:
-    """Split ``a,b,c`` into names."""
-    return None if text is None else tuple(part.strip() for part in text.split(",") if part.strip())
+    """Split ``a,b,c`` into names.
+
+    Raises:
+        UsageError: One is empty.
+    """
+    if text is None:
+        return None
+    parts = tuple(part.strip() for part in text.split(","))
+    if not all(parts):
+        raise UsageError(f"--channels takes names; got '{text}'", hint="Write them like t1n,t1c,t2w,t2f.")
+    return parts
 
 
 def millimeters(text: str | None) -> tuple[float, ...] | None:
