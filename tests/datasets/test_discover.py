@@ -162,6 +162,21 @@ def test_same_safe_name_gets_a_hash(tmp_path: Path) -> None:
     assert not any(set(name) & set(" <>/") for name in ids)
 
 
+def test_one_stem_with_two_endings_is_two_cases(tmp_path: Path) -> None:
+    for name in ("scan.png", "scan.jpg", "other.png"):
+        picture(tmp_path / name)
+    ids = [case.id for case in discover(tmp_path).cases]
+    assert len(set(ids)) == 3
+    assert "other" in ids
+
+
+def test_no_case_is_named_like_a_device_or_the_overview(tmp_path: Path) -> None:
+    for name in ("CON.png", "com1.x.png", "index.html.png", "contrast.png"):
+        picture(tmp_path / name)
+    ids = {case.id.split("-")[0] for case in discover(tmp_path).cases if "-" in case.id}
+    assert ids == {"CON", "com1.x", "index.html"}
+
+
 def test_nothing_to_read(tmp_path: Path) -> None:
     touch(tmp_path / "weird.bin")
     with pytest.raises(InputError, match="holds no image") as caught:

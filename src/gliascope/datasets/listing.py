@@ -16,6 +16,8 @@ NIFTI_SUFFIXES: tuple[str, ...] = (".nii.gz", ".nii")
 
 _SYSTEM_NAMES = frozenset({"thumbs.db", "desktop.ini", "__macosx", "$recycle.bin", "lost+found"})
 _LONGEST_ID = 120
+_RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?|index\.html", re.IGNORECASE)
+"""Devices of Windows, and the overview that lies beside the folders of the cases."""
 
 
 def entries(folder: Path) -> tuple[list[Path], list[Path]]:
@@ -106,7 +108,7 @@ def case_ids(names: Sequence[str]) -> list[str]:
     """Turn relative paths without suffix into unique names that are safe as files on every system.
 
     Separators and unusual characters become ``_``; names that would then be equal, also when upper and lower case do
-    not count, get six digits of their hash.
+    not count, get six digits of their hash (``x.png`` beside ``x.jpg``: of name and position).
 
     Example:
         >>> case_ids(["a/x 1", "a/x_1", "b"])
@@ -114,14 +116,18 @@ def case_ids(names: Sequence[str]) -> list[str]:
     """
     plain = [_safe(name) for name in names]
     often = Counter(name.casefold() for name in plain)
-    return [
-        name if often[name.casefold()] == 1 else f"{name}-{_digest(original)}"
-        for name, original in zip(plain, names, strict=True)
-    ]
+    seen: Counter[str] = Counter()
+    ids = []
+    for name, original in zip(plain, names, strict=True):
+        again = f"#{seen[original]}" if seen[original] else ""
+        seen[original] += 1
+        ids.append(name if often[name.casefold()] == 1 else f"{name}-{_digest(original + again)}")
+    return ids
 
 
 def _safe(name: str) -> str:
     safe = re.sub(r"[^\w.\-]+", "_", unicodedata.normalize("NFC", name)).strip("._-") or "case"
+    safe = f"{safe}-{_digest(name)}" if _RESERVED.fullmatch(safe) else safe
     return safe if len(safe) <= _LONGEST_ID else f"{safe[:_LONGEST_ID].rstrip('._-')}-{_digest(name)}"
 
 
