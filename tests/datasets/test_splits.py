@@ -131,6 +131,8 @@ def test_own_split_is_kept_and_refused_where_a_patient_crosses() -> None:
     split = split_cases(good, SplitSettings(method="own", validation=0.25))
     assert {case.patient for case in split.test} == {"p000", "p001"}
     assert len({case.patient for case in split.validation}) == 2
+    with pytest.raises(ConfigError, match="own split has no folds"):
+        split_cases(good, SplitSettings(method="own"), fold=2)
     bad = [own(case, "test" if case.id.endswith("_0") else "train") for case in cases]
     with pytest.raises(InputError, match="two sides of the split share 10 patients: p000, p001, p002 and 7 more"):
         split_cases(bad, SplitSettings(method="own"))

@@ -101,6 +101,8 @@ def split_cases(
     if fold is not None and settings.method not in ("kfold", "own"):
         hint = "Fold numbers belong to method kfold, or own where the data set has folds."
         raise ConfigError(f"split method '{settings.method}' has no folds", hint=hint, code="E_FOLD")
+    if fold is not None and settings.method == "own" and all(case.split is not None for case in cases):
+        raise ConfigError("the data set's own split has no folds", hint="Leave --fold out.", code="E_FOLD")
     fold = settings.fold if fold is None else fold
     if settings.method in ("kfold", "own") and not 1 <= fold <= settings.folds:
         raise ConfigError(f"fold {fold} of {settings.folds}", hint=f"Folds run from 1 to {settings.folds}.")
