@@ -1,5 +1,6 @@
 """From a finished training to a model folder: weights of the best epoch, facts, card, fast form with its parity."""
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,7 +22,7 @@ Array = NDArray[np.float32]
 PARITY_CASES = 4
 """Real inputs on which the exported form is compared with the trained network."""
 STATISTICS_CASES = 200
-"""How many training cases the reference statistics are taken from; more would change little and cost minutes."""
+"""At most so many training cases give the reference statistics; more would change little and cost minutes."""
 
 
 def ship_model(
@@ -79,7 +80,7 @@ def _probe(entry: CacheEntry) -> Array:
 
 def _statistics(entries: Sequence[CacheEntry]) -> dict[str, Any]:
     """Return mean, sd and outer percentiles per prepared channel over evenly chosen training cases."""
-    step = max(1, len(entries) // STATISTICS_CASES)
+    step = max(1, math.ceil(len(entries) / STATISTICS_CASES))
     chosen = entries[::step]
     images = [entry.image(entry.count // 2) for entry in chosen]
     rows = []
