@@ -81,7 +81,7 @@ def test_a_parent_that_is_a_file(tmp_path: Path) -> None:
     with pytest.raises(MachineError, match="cannot be written") as caught:
         atomic.write_text(tmp_path / "file" / "a", "x")
     assert caught.value.code == "E_PERMISSION"
-    with pytest.raises(MachineError), atomic.new_folder(tmp_path / "file" / "b"):
+    with pytest.raises(MachineError), atomic.new_folder(tmp_path / "file" / "b", mark="old"):
         pass
 
 
@@ -93,7 +93,7 @@ def test_a_target_that_is_a_folder(tmp_path: Path) -> None:
 
 
 def test_a_folder_appears_whole(tmp_path: Path) -> None:
-    with atomic.new_folder(tmp_path / "run") as part:
+    with atomic.new_folder(tmp_path / "run", mark="old") as part:
         (part / "sub").mkdir()
         (part / "sub" / "a").write_text("x")
         assert not (tmp_path / "run").exists()
@@ -102,7 +102,7 @@ def test_a_folder_appears_whole(tmp_path: Path) -> None:
 
 
 def test_an_error_leaves_no_folder(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError), atomic.new_folder(tmp_path / "run") as part:
+    with pytest.raises(FileNotFoundError), atomic.new_folder(tmp_path / "run", mark="old") as part:
         (part / "a").rename(part / "b")
     assert names(tmp_path) == []
 
@@ -110,23 +110,37 @@ def test_an_error_leaves_no_folder(tmp_path: Path) -> None:
 def test_an_existing_folder_needs_overwrite(tmp_path: Path) -> None:
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "old").write_text("")
-    with pytest.raises(UsageError, match="exists already"), atomic.new_folder(tmp_path / "run"):
+    with pytest.raises(UsageError, match="exists already"), atomic.new_folder(tmp_path / "run", mark="old"):
         pass
-    with pytest.raises(RuntimeError), atomic.new_folder(tmp_path / "run", overwrite=True):
+    with pytest.raises(RuntimeError), atomic.new_folder(tmp_path / "run", overwrite=True, mark="old"):
         raise RuntimeError
     assert names(tmp_path / "run") == ["old"]
-    with atomic.new_folder(tmp_path / "run", overwrite=True) as part:
+    with atomic.new_folder(tmp_path / "run", overwrite=True, mark="old") as part:
         (part / "new").write_text("")
     assert names(tmp_path / "run") == ["new"]
     assert names(tmp_path) == ["run"]
 
 
-def test_a_file_in_the_place_of_the_folder_is_replaced(tmp_path: Path) -> None:
-    (tmp_path / "run").write_text("a file")
-    with atomic.new_folder(tmp_path / "run", overwrite=True):
-        pass
-    assert (tmp_path / "run").is_dir()
-    assert names(tmp_path) == ["run"]
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_what_is_no_earlier_result_is_never_replaced(tmp_path: Path, overwrite: bool) -> None:
+    (tmp_path / "file").write_text("a file")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "other").write_text("work of a year")
+    for name in ("file", "folder"):
+        with (
+            pytest.raises(UsageError, match="no earlier result"),
+            atomic.new_folder(tmp_path / name, overwrite=overwrite, mark="old"),
+        ):
+            pytest.fail("nothing may be started")
+    assert names(tmp_path) == ["file", "folder"]
+    assert names(tmp_path / "folder") == ["other"]
+
+
+def test_an_empty_folder_can_be_taken(tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    with atomic.new_folder(tmp_path / "run", overwrite=True, mark="old") as part:
+        (part / "old").write_text("")
+    assert names(tmp_path / "run") == ["old"]
 
 
 def test_the_old_folder_returns_when_the_rename_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -140,7 +154,7 @@ def test_the_old_folder_returns_when_the_rename_fails(tmp_path: Path, monkeypatc
         return rename(self, target)
 
     monkeypatch.setattr(Path, "rename", fail_for_the_new)
-    with pytest.raises(MachineError), atomic.new_folder(tmp_path / "run", overwrite=True) as part:
+    with pytest.raises(MachineError), atomic.new_folder(tmp_path / "run", overwrite=True, mark="old") as part:
         (part / "new").write_text("")
     assert names(tmp_path / "run") == ["old"]
     assert names(tmp_path) == ["run"]

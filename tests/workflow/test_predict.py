@@ -11,6 +11,7 @@ import pytest
 import gliascope
 from gliascope.errors import InputError, MachineError, ModelError, UsageError
 from gliascope.workflow.batch import partial_error
+from gliascope.workflow.check import check
 from gliascope.workflow.predict import PredictOptions, predict_batch
 from gliascope.workflow.train import TrainedRun
 
@@ -128,6 +129,44 @@ def test_output_that_is_a_file(segment_run: TrainedRun, study: Path, tmp_path: P
         predict_batch([study], tmp_path / "out", options=PredictOptions(model=segment_run.model))
 
 
+def test_files_named_by_channel_obey_the_same_rules(segment_run: TrainedRun, study: Path, tmp_path: Path) -> None:
+    files = {name: next(study.glob(f"*-{name}.nii.gz")) for name in ("t1n", "t1c", "t2w", "t2f")}
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(MachineError, match="is a file"):
+        predict_batch(files, tmp_path / "file", options=PredictOptions(model=segment_run.model))
+    with pytest.raises(UsageError, match="--channels does not apply"):
+        predict_batch(files, tmp_path / "out", options=PredictOptions(model=segment_run.model, channels=("t1n",)))
+    spaced = PredictOptions(model=segment_run.model, spacing_mm=(1.0, 1.0, 5.0))
+    batch = predict_batch(files, tmp_path / "out", options=spaced)
+    assert "W_SPACING" in {notice.code for notice in batch.notices}
+
+
+def test_a_finished_batch_reads_the_same_after_an_interruption(classify_run: TrainedRun, tmp_path: Path) -> None:
+    from gliascope.datasets.phantom_layouts import write_layout
+
+    write_layout("kaggle-4class", tmp_path / "in", patients=2, size=64)
+    folder = tmp_path / "in" / "Testing"
+    options = PredictOptions(model=classify_run.model, stack=False)
+    names = [case["case"] for case in predict_batch([folder], tmp_path / "out", options=options).cases]
+    assert len(names) > 2
+    shutil.rmtree(tmp_path / "out" / names[1])
+    batch = predict_batch([folder], tmp_path / "out", options=options)
+    assert len(batch.done) == 1
+    assert [case["case"] for case in batch.cases] == names
+    other = PredictOptions(model=classify_run.model, stack=False, precision="fp32")
+    with pytest.raises(UsageError, match="another result") as caught:
+        predict_batch([folder], tmp_path / "out", options=other)
+    assert caught.value.hint == "Add --overwrite."
+
+
+def test_overwrite_never_replaces_the_input(segment_run: TrainedRun, study: Path) -> None:
+    before = {path: path.read_bytes() for path in study.iterdir()}
+    for overwrite in (False, True):
+        with pytest.raises(UsageError, match="no earlier result"):
+            predict_batch([study], study.parent, options=PredictOptions(model=segment_run.model), overwrite=overwrite)
+    assert {path: path.read_bytes() for path in study.iterdir()} == before
+
+
 def test_model_must_be_named_and_fit_the_task(segment_run: TrainedRun, study: Path, tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="no model was named"):
         gliascope.predict(study)
@@ -135,6 +174,14 @@ def test_model_must_be_named_and_fit_the_task(segment_run: TrainedRun, study: Pa
         gliascope.predict(study, model=segment_run.model, task="classify")
     with pytest.raises(ModelError, match="is no model"):
         gliascope.predict(study, model=tmp_path)
+
+
+def test_an_unfinished_run_is_called_so(study: Path, tmp_path: Path) -> None:
+    for name in ("config.json", "split.csv"):
+        (tmp_path / name).write_text("{}")
+    with pytest.raises(InputError, match="has not finished"):
+        gliascope.predict(study, model=tmp_path)
+    assert "has not finished" in str(check([tmp_path]).checked[0].fault)
 
 
 def test_names_in_any_script_stay_apart(classify_run: TrainedRun, tmp_path: Path) -> None:

@@ -115,7 +115,8 @@ def test_class_missing_from_training_is_refused(tmp_path: Path) -> None:
 def test_failed_start_keeps_the_earlier_run(tmp_path: Path, segment_run: TrainedRun) -> None:
     run = tmp_path / "run"
     run.mkdir()
-    (run / "config.json").write_text("{}")
+    for name in ("config.json", "split.csv"):
+        (run / name).write_text("{}")
     (run / "precious.txt").write_text("an earlier result")
     cases = PhantomSettings(patients=5, size=24).cases(tmp_path / "data")
     next(iter(cases[0].source.files.values())).write_bytes(b"damaged")

@@ -81,7 +81,7 @@ def save_model(
         MachineError: It cannot be written.
     """
     packed = pack_weights(weights, half=half)
-    with atomic.new_folder(folder, overwrite=overwrite) as part:
+    with atomic.new_folder(folder, overwrite=overwrite, mark=MODEL_FILE) as part:
         atomic.write_bytes(part / WEIGHTS_FILE, packed)
         atomic.write_text(part / CARD_FILE, card)
         _write_facts(part, facts)
@@ -124,7 +124,7 @@ def extend_model(
         MachineError: It cannot be written.
     """
     target = model.path if output is None else output
-    with atomic.new_folder(target, overwrite=overwrite or output is None) as part:
+    with atomic.new_folder(target, overwrite=overwrite or output is None, mark=MODEL_FILE) as part:
         for name in (*model.facts.files, *added):
             source = added.get(name, model.path / name)
             (part / name).parent.mkdir(parents=True, exist_ok=True)

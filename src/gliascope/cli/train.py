@@ -95,15 +95,14 @@ def evaluate(
       gliascope evaluate predictions/ references/ --scheme brats2023 --json -
     """
     with Session(json=json, quiet=quiet, debug=debug) as session:
-        from gliascope.errors import UsageError
+        from gliascope.files.atomic import check_place
+        from gliascope.workflow.evaluate import FACTS_FILE
         from gliascope.workflow.evaluate import evaluate as score
 
         folder = output or (run / f"evaluation-{split}" if references is None else None)
         # The run's own evaluation folder is ours to replace; a folder that the user names is not.
-        if output is not None and output.exists() and not overwrite:
-            raise UsageError(
-                "exists already", file=output, hint="Add --overwrite or choose another -o.", code="E_EXISTS"
-            )
+        if output is not None:
+            check_place(output, overwrite=overwrite, mark=FACTS_FILE)
         result = score(
             run,
             references,

@@ -57,7 +57,7 @@ class PhantomSettings(Settings):
         """
         home = root / f"phantom-{self.kind}-{self.patients}x{self.size}-seed{self.seed}-v{_VERSION}"
         if not home.is_dir():
-            with new_folder(home) as part:
+            with new_folder(home, mark="manifest.csv") as part:
                 if self.kind == "study":
                     write_phantom_studies(part, patients=self.patients, size=self.size, seed=self.seed)
                 else:

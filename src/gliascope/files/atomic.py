@@ -83,16 +83,35 @@ def json_text(tree: Any) -> str:  # noqa: ANN401 - any plain data
     return _UNSAFE.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
 
 
+def check_place(path: Path, *, overwrite: bool, mark: str) -> None:
+    """Check that a result may be written here; what is no result of ours is never replaced.
+
+    Args:
+        path: The folder to be.
+        overwrite: An earlier result may be replaced.
+        mark: The file by which an earlier result of this kind is known.
+
+    Raises:
+        UsageError: Something else is there, or an earlier result and ``overwrite`` is False.
+    """
+    if not path.exists():
+        return
+    if not path.is_dir() or (any(path.iterdir()) and not (path / mark).is_file()):
+        hint = "Choose another place: only an earlier result is ever replaced."
+        raise UsageError(f"is there already and no earlier result (no {mark})", file=path, hint=hint, code="E_EXISTS")
+    if not overwrite:
+        raise UsageError("exists already", file=path, hint="Choose another folder or add --overwrite.", code="E_EXISTS")
+
+
 @contextmanager
-def new_folder(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
+def new_folder(path: Path, *, overwrite: bool = False, mark: str) -> Iterator[Path]:
     """Yield a folder to fill; on success it takes its place at ``path``, on any error it vanishes.
 
     Raises:
-        UsageError: ``path`` exists and ``overwrite`` is False.
+        UsageError: Something is there that ``check_place`` refuses.
         MachineError: The disk is full, or the folder cannot be written.
     """
-    if path.exists() and not overwrite:
-        raise UsageError("exists already", file=path, hint="Choose another folder or add --overwrite.", code="E_EXISTS")
+    check_place(path, overwrite=overwrite, mark=mark)
     with _machine_faults(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         part = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))

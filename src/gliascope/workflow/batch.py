@@ -30,12 +30,17 @@ class Batch:
     notices: tuple[Notice, ...] = ()
     pictures: Mapping[str, NDArray[np.uint8]] = field(default_factory=dict)
 
+    @property
+    def cases(self) -> list[dict[str, Any]]:
+        """What is done and what was kept, by name: a batch that was interrupted reads like one that was not."""
+        return sorted([*self.done, *self.kept], key=lambda facts: str(facts["case"]))
+
     def as_json(self) -> dict[str, Any]:
         """Return the result JSON of ``gliascope predict``."""
         return {
             "output": str(self.output),
             "counts": {"done": len(self.done), "kept": len(self.kept), "failed": len(self.failed)},
-            "cases": [*self.done, *self.kept],
+            "cases": self.cases,
             "failed": list(self.failed),
             "warnings": [notice.as_json() for notice in self.notices],
         }
@@ -54,7 +59,8 @@ def all_failed(failed: Sequence[dict[str, str]], errors: Sequence[GliascopeError
         return errors[0]
     kinds = {type(error) for error in errors}
     kind = kinds.pop() if len(kinds) == 1 else InputError
-    hint = "Try gliascope check on each."
+    hints = {error.hint for error in errors}
+    hint = hints.pop() if len(hints) == 1 else "Try gliascope check on each."
     return kind(f"all {len(errors)} cases failed: {_listed(failed)}", hint=hint, code="E_CASES")
 
 
@@ -79,7 +85,7 @@ def write_index(batch: Batch) -> None:
             "image": batch.pictures.get(facts["case"]),
             "warnings": len(facts["warnings"]),
         }
-        for facts in (*batch.done, *batch.kept)
+        for facts in batch.cases
     ]
     failed = [{"name": f["case"], "failed": f"{f['cause']} [{f['code']}]"} for f in batch.failed]
     sections = [{"title": "Cases", "items": done}, {"title": "Failed", "items": failed}]

@@ -7,15 +7,17 @@ from pathlib import Path
 from typing import Any
 
 from gliascope.case import Case
-from gliascope.checkpoint import MODEL_FILE, load_model
+from gliascope.checkpoint import MODEL_FILE
 from gliascope.datasets import dataset_named
 from gliascope.datasets.discover import discover
 from gliascope.errors import GliascopeError, Notice, PartialError, counted
 from gliascope.inference.predictor import Predictor
 from gliascope.labels import scheme_named
 from gliascope.scan import Scan, check_same_grid
+from gliascope.workflow.model_choice import find_model
 from gliascope.workflow.pairs import is_label_name, read_mask
 from gliascope.workflow.progress import ProgressCallback, silent
+from gliascope.workflow.run_folder import MODEL_FOLDER, is_run
 
 
 @dataclass(frozen=True)
@@ -92,9 +94,8 @@ def check(
             checked += _check_cases(listed, path, notices, scans, progress, references=True)
         elif path.suffix == ".toml":
             checked.append(_attempt(str(path), "recipe", partial(_check_recipe, path)))
-        elif (path / MODEL_FILE).is_file() or (path / "model" / MODEL_FILE).is_file():
-            folder = path if (path / MODEL_FILE).is_file() else path / "model"
-            checked.append(_attempt(str(path), "model", partial(_check_model, folder)))
+        elif any((folder / MODEL_FILE).is_file() for folder in (path, path / MODEL_FOLDER)) or is_run(path):
+            checked.append(_attempt(str(path), "model", partial(_check_model, path)))
         elif path.is_file() and is_label_name(path):
             checked.append(_attempt(str(path), "labels", partial(_check_labels, path, scheme, scans)))
         else:
@@ -121,7 +122,7 @@ def _check_recipe(path: Path) -> str:
 
 
 def _check_model(folder: Path) -> str:
-    model = load_model(folder)
+    model = find_model(folder)
     model.weights()
     Predictor(model)
     return f"{model.facts.name} ({model.facts.task}), {counted(len(model.facts.files), 'file')} as its hashes say"

@@ -31,6 +31,7 @@ from gliascope.workflow.scoring import (
     segmentation_facts,
 )
 
+FACTS_FILE = "evaluation.json"
 GALLERY = 8
 """Cases shown on the page: the lowest Dice, or the surest mistakes."""
 
@@ -44,8 +45,8 @@ class Evaluation:
 
     def save(self, folder: Path, *, overwrite: bool = False) -> None:
         """Write ``evaluation.json``, ``cases.csv`` and ``report.html`` into a folder that appears whole."""
-        with atomic.new_folder(folder, overwrite=overwrite) as part:
-            atomic.write_json(part / "evaluation.json", self.facts)
+        with atomic.new_folder(folder, overwrite=overwrite, mark=FACTS_FILE) as part:
+            atomic.write_json(part / FACTS_FILE, self.facts)
             atomic.write_text(part / "cases.csv", cases_csv(self.facts))
             atomic.write_text(part / "report.html", self.page)
 

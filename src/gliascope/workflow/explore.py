@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from gliascope.case import Case
 from gliascope.datasets import dataset_named
-from gliascope.errors import GliascopeError, InputError, Notice, UsageError
+from gliascope.errors import GliascopeError, InputError, Notice
 from gliascope.files import atomic
 from gliascope.measure import measure
 from gliascope.preprocess.head import head_mask
@@ -19,6 +19,8 @@ from gliascope.report import explore_page, tile
 from gliascope.scan import LabelMap, Scan
 from gliascope.workflow.progress import ProgressCallback, silent
 from gliascope.workflow.provenance import code_version
+
+FACTS_FILE = "exploration.json"
 
 MOSAIC_CASES = 8
 HISTOGRAM_BINS = 64
@@ -84,10 +86,10 @@ def explore(
 
     Raises:
         InputError: The folder does not hold this data set, or no case can be read.
+        UsageError: Something is at ``output``, and no earlier result or ``overwrite`` is False.
     """
-    if output is not None and Path(output).exists() and not overwrite:
-        hint = "Choose another folder or add --overwrite."
-        raise UsageError("exists already", file=output, hint=hint, code="E_EXISTS")
+    if output is not None:
+        atomic.check_place(Path(output), overwrite=overwrite, mark=FACTS_FILE)
     settings = dataset_named(dataset)
     cases = settings.cases(Path(root))
     tally = _Tally()
@@ -103,9 +105,9 @@ def explore(
         raise InputError(f"none of {len(cases)} cases can be read", file=root, hint="Run gliascope check.")
     facts = _facts(dataset, asdict(settings.card), cases, tally)
     if output is not None:
-        with atomic.new_folder(Path(output), overwrite=overwrite) as part:
+        with atomic.new_folder(Path(output), overwrite=overwrite, mark=FACTS_FILE) as part:
             atomic.write_text(part / "report.html", explore_page({**facts, "mosaic": tally.mosaic}))
-            atomic.write_json(part / "exploration.json", facts)
+            atomic.write_json(part / FACTS_FILE, facts)
     return facts
 
 

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gliascope.checkpoint import IR_FILE, IR_WEIGHTS_FILE, ModelFolder, extend_model, load_model
+from gliascope.checkpoint import IR_FILE, IR_WEIGHTS_FILE, MODEL_FILE, ModelFolder, extend_model, load_model
 from gliascope.errors import ModelError, UsageError
+from gliascope.files import atomic
 from gliascope.inference.openvino_backend import cpu_has_bf16, load_openvino
 from gliascope.inference.parity import Parity, compare, fixed_inputs
 from gliascope.inference.parts import ModelParts, read_parts
@@ -64,8 +65,8 @@ def export_model(
     if to not in EXPORTERS:
         raise UsageError(f"unknown form '{to}'", hint=f"Known: {', '.join(EXPORTERS)}.", code="E_EXPORT")
     destination = None if output is None else Path(output)
-    if destination is not None and destination.exists() and not overwrite:
-        raise UsageError("exists already", file=destination, hint="Add --overwrite.", code="E_EXISTS")
+    if destination is not None:
+        atomic.check_place(destination, overwrite=overwrite, mark=MODEL_FILE)
     require_training()
     from gliascope.inference.torch_backend import load_network
 

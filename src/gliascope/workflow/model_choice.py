@@ -5,6 +5,7 @@ from pathlib import Path
 
 from gliascope.checkpoint import MODEL_FILE, ModelFolder, load_model
 from gliascope.errors import ModelError
+from gliascope.workflow.run_folder import is_run, read_run
 
 
 def shipped_models() -> dict[str, Path]:
@@ -20,6 +21,7 @@ def find_model(model: str | Path, *, task: str = "auto") -> ModelFolder:
 
     Raises:
         ModelError: There is none, it is damaged, or it does another task than asked for.
+        InputError: It is a run whose training has not finished.
     """
     folder = load_model(_model_path(model))
     if task not in ("auto", folder.facts.task):
@@ -39,5 +41,7 @@ def _model_path(model: str | Path) -> Path:
     for candidate in (Path(model), Path(model) / "model"):
         if (candidate / MODEL_FILE).is_file():
             return candidate
+    if is_run(Path(model)):
+        read_run(Path(model))
     hint = f"Give a folder with {MODEL_FILE}, a finished run folder, or a shipped model ({known})."
     raise ModelError("is no model", file=model, hint=hint, code="E_NO_MODEL")

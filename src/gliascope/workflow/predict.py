@@ -13,12 +13,13 @@ from numpy.typing import NDArray
 from gliascope.case import Case, NiftiChannels, NiftiFiles, sha256_of
 from gliascope.datasets.discover import discover
 from gliascope.errors import GliascopeError, InputError, MachineError, Notice, UsageError
+from gliascope.files import atomic
 from gliascope.inference.predictor import Predictor
 from gliascope.report import tile
 from gliascope.scan import Scan, in_channel_order
 from gliascope.workflow.batch import SHOWN_PICTURES, Batch, all_failed, write_index
 from gliascope.workflow.model_choice import find_model
-from gliascope.workflow.prediction import InputFile, Prediction
+from gliascope.workflow.prediction import FACTS_FILE, InputFile, Prediction
 from gliascope.workflow.progress import ProgressCallback, silent
 
 TASKS = ("auto", "classify", "segment")
@@ -110,9 +111,8 @@ def predict_batch(
             ``Batch.failed`` and ``partial_error``.
     """
     output = Path(output)
-    if not isinstance(inputs, Mapping):
-        inputs = tuple(inputs)
-        _check_output(output, [Path(path) for path in inputs])
+    inputs = inputs if isinstance(inputs, Mapping) else tuple(inputs)
+    _check_output(output, [] if isinstance(inputs, Mapping) else [Path(path) for path in inputs])
     work, notices, broken = _find_work(inputs, options)
     failed = [{"case": Path(fault.file).name, **fault.as_json()["error"]} for fault in broken]
     errors: list[GliascopeError] = [*broken]
@@ -131,6 +131,7 @@ def predict_batch(
             if previous is not None and not overwrite:
                 kept.append(previous)
                 continue
+            atomic.check_place(folder, overwrite=True, mark=FACTS_FILE)
             if folder.exists() and not overwrite:
                 raise UsageError("holds another result", file=folder, hint="Add --overwrite.", code="E_EXISTS")
             windows = None if several else _window_progress(progress)
@@ -153,11 +154,16 @@ def predict_batch(
 def _find_work(
     inputs: Iterable[str | Path] | Mapping[str, Path], options: PredictOptions
 ) -> tuple[list[tuple[Case, Path]], tuple[Notice, ...], tuple[InputError, ...]]:
+    spacing_unused = Notice("W_SPACING", "", "--spacing is for pictures; NIfTI files carry their own.")
     if isinstance(inputs, Mapping):
+        if options.channels:
+            hint = "Leave it out: --t1n, --t1c, --t2w and --t2f name the channels."
+            raise UsageError("--channels does not apply to files named by channel", hint=hint)
         files = {name: Path(inputs[name]) for name in in_channel_order(inputs)}
         folder = next(iter(files.values())).parent
         # A case named after the folder would carry a name nobody gave: here only files were named.
-        return [(Case(id="study", source=NiftiFiles(files)), folder)], (), ()
+        case = Case(id="study", source=NiftiFiles(files))
+        return [(case, folder)], (spacing_unused,) if options.spacing_mm else (), ()
     work: list[tuple[Case, Path]] = []
     notices: list[Notice] = []
     broken: list[InputError] = []
@@ -171,7 +177,7 @@ def _find_work(
         notices += found.notices
         broken += found.failures
         if options.spacing_mm and any(isinstance(c.source, NiftiFiles | NiftiChannels) for c in found.cases):
-            notices.append(Notice("W_SPACING", "", "--spacing is for pictures; NIfTI files carry their own."))
+            notices.append(spacing_unused)
     names = [case.id for case, _ in work]
     double = sorted({name for name in names if names.count(name) > 1})
     if double:
@@ -253,7 +259,7 @@ def _finished(
 ) -> dict[str, Any] | None:
     """Return the JSON of a prediction that is complete for the same input, model and options."""
     try:
-        facts: dict[str, Any] = json.loads((folder / "prediction.json").read_text())
+        facts: dict[str, Any] = json.loads((folder / FACTS_FILE).read_text())
         same_model = [m["sha256"] for m in facts["models"]] == [predictor.folder.fingerprint]
         same_options = facts["options"] == options.lasting()
         outputs = ["report.html", *([facts["segmentation"]["mask"]] if facts["segmentation"] else [])]

@@ -20,7 +20,7 @@ from gliascope.measure import measure
 from gliascope.report import prediction_page
 from gliascope.scan import Grid, LabelMap, Scan
 
-MASK_NIFTI, MASK_PICTURE = "mask.nii.gz", "mask.png"
+MASK_NIFTI, MASK_PICTURE, FACTS_FILE = "mask.nii.gz", "mask.png", "prediction.json"
 
 
 @dataclass(frozen=True)
@@ -128,7 +128,7 @@ class Prediction:
         """
         facts = self.as_json()
         start = time.perf_counter()
-        with atomic.new_folder(folder, overwrite=overwrite) as part:
+        with atomic.new_folder(folder, overwrite=overwrite, mark=FACTS_FILE) as part:
             if self.label_map is not None:
                 self._save_mask(part / self.mask_name)
             if probabilities and isinstance(self.result, Segmentation):
@@ -138,7 +138,7 @@ class Prediction:
             timing = facts["timing_s"]
             facts["timing_s"] = {**timing, "write": round(written, 4)}
             facts["timing_s"]["total"] = round(timing.get("total", 0.0) + written, 4)
-            atomic.write_json(part / "prediction.json", facts)
+            atomic.write_json(part / FACTS_FILE, facts)
         return facts
 
     def _save_mask(self, path: Path) -> None:

@@ -44,7 +44,7 @@ def check_free(folder: Path, config: dict[str, Any], split: str, *, resume: bool
     """
     if not folder.exists() or not any(folder.iterdir()):
         return
-    if not (folder / CONFIG_FILE).is_file():
+    if not is_run(folder):
         raise UsageError("is not empty and no run folder", file=folder, hint="Choose another -o.", code="E_EXISTS")
     if resume:
         _check_same(folder, config, split)
@@ -60,6 +60,11 @@ def start_run(folder: Path, config: dict[str, Any], split: str, *, resume: bool)
     folder.mkdir(parents=True, exist_ok=True)
     atomic.write_text(folder / SPLIT_FILE, split)
     atomic.write_json(folder / CONFIG_FILE, config)
+
+
+def is_run(folder: Path) -> bool:
+    """Say whether a training has begun here."""
+    return (folder / CONFIG_FILE).is_file() and (folder / SPLIT_FILE).is_file()
 
 
 def read_config(folder: Path) -> dict[str, Any]:
