@@ -55,6 +55,28 @@ def test_unknown_option_is_usage(capsys: pytest.CaptureFixture[str]) -> None:
     assert "[E_USAGE]" in err
 
 
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, err = run(capsys, "--version")
+    assert (code, err) == (0, "")
+    assert out.startswith("gliascope ")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (("predict", "x", "--threads", "0"), "'--threads'"),
+        (("train", "x"), "'--data'"),
+        (("predict", "x", "--spacing", "a"), "--spacing"),
+    ],
+)
+def test_usage_faults_name_the_option(
+    capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], named: str
+) -> None:
+    code, _, err = run(capsys, *arguments)
+    assert code == 2
+    assert named in err
+
+
 @pytest.mark.parametrize("arguments", [(), ("predict",)])
 def test_no_arguments_show_the_help_alone(capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...]) -> None:
     code, out, err = run(capsys, *arguments)

@@ -86,7 +86,9 @@ def test_own_masks_name_their_scheme(tmp_path: Path) -> None:
     assert result["summary"]["ET"]["dice"]["mean"] == 1.0
 
 
-@pytest.mark.parametrize("option", [{"backend": "torch"}, {"device": "cpu"}, {"split": "train"}, {"data": "x"}])
+@pytest.mark.parametrize(
+    "option", [{"backend": "torch"}, {"device": "cpu"}, {"threads": 2}, {"split": "train"}, {"data": "x"}]
+)
 def test_options_of_a_run_are_refused_for_masks(tmp_path: Path, option: dict[str, Any]) -> None:
     with pytest.raises(UsageError, match="does not apply"):
         evaluate(tmp_path, tmp_path, **option)

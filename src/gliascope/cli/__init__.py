@@ -38,16 +38,22 @@ for panel, commands in {
         app.command(rich_help_panel=panel, no_args_is_help=command not in lists.WITHOUT_ARGUMENTS)(command)
 
 
-@app.callback()
-def options(
-    version: Annotated[bool, typer.Option("--version", help="Print the version.", is_eager=True)] = False,
-) -> None:
-    """Handle the options before a command."""
-    if version:
+def _print_version(asked: bool) -> None:
+    if asked:
         from importlib.metadata import version as installed
 
         typer.echo(f"gliascope {installed('gliascope')}")
         raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", is_eager=True, callback=_print_version)
+    ] = False,
+) -> None:
+    """Handle the options before a command."""
+    del version  # its callback has run: the body of a group is only reached with a command
 
 
 # typer keeps its command-line library private; the parent of its public BadParameter is the parse error.
@@ -63,7 +69,7 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     try:
         code = app(arguments, standalone_mode=False, prog_name="gliascope")
     except PARSE_ERROR as fault:
-        code = _usage_fault(str(getattr(fault, "message", fault) or fault), arguments)
+        code = _usage_fault(str(fault.format_message() if hasattr(fault, "format_message") else fault), arguments)
     except typer.Exit as leave:
         code = leave.exit_code
     except (typer.Abort, KeyboardInterrupt):
@@ -77,7 +83,7 @@ def _usage_fault(message: str, arguments: list[str]) -> int:
         return UsageError.exit_code  # no arguments at all: the help was shown
     known = {command.name or command.callback.__name__ for command in app.registered_commands if command.callback}
     command = f" {arguments[0]}" if arguments and arguments[0] in known else ""
-    cause, _, guess = message.strip().partition(" Did you mean ")
+    cause, _, guess = message.strip().removeprefix("Invalid value: ").partition(" Did you mean ")
     hint = f"Did you mean {guess} " if guess else ""
     fault = UsageError(cause.rstrip("."), hint=f"{hint}See gliascope{command} --help.")
     return Session(json=target, quiet=False, debug=False).report(fault)

@@ -86,7 +86,7 @@ def evaluate(
         _refuse({"scheme": scheme}, "a run, whose model and data set name their schemes")
         predictor_options = {"backend": backend, "device": device, "threads": threads}
         return _evaluate_run(Path(run_or_predictions), split, data, predictor_options, progress)
-    run_options = {"data": data, "backend": backend, "device": device, "split": split}
+    run_options = {"data": data, "backend": backend, "device": device, "threads": threads, "split": split}
     defaults = {"backend": "auto", "device": "auto", "split": "test"}
     _refuse({k: v for k, v in run_options.items() if v != defaults.get(k)}, "label maps, where nothing is computed")
     return _evaluate_folders(Path(run_or_predictions), Path(references), scheme, progress)
