@@ -23,6 +23,9 @@ CHANNEL_ALIASES: Mapping[str, str] = {
 }
 """What data sets and users call the contrasts, in lower case; adapters translate at the door."""
 
+SPACING_RANGE_MM = (0.01, 100.0)
+"""Voxel sizes outside are a wrong unit, a broken header or a slip of the pen."""
+
 VOLUME_AXES = 4
 """A volume with channels has four axes, ``(C, I, J, K)``; a picture three, ``(C, I, J)``."""
 

@@ -45,10 +45,13 @@ def test_the_number_of_names_must_fit(tmp_path: Path) -> None:
         picture.read_picture(save(tmp_path / "b.png", COLOR), channels=("t1c",))
 
 
-@pytest.mark.parametrize("spacing", [(1.0,), (1.0, 1.0, 1.0), (1.0, 0.0), (1.0, float("nan"))])
+@pytest.mark.parametrize(
+    "spacing", [(1.0,), (1.0, 1.0, 1.0), (1.0, 0.0), (1.0, float("nan")), (1e-4, 1e-4), (999.0, 999.0)]
+)
 def test_impossible_spacings(tmp_path: Path, spacing: tuple[float, ...]) -> None:
-    with pytest.raises(GeometryError, match="2 positive numbers in mm"):
+    with pytest.raises(GeometryError, match="is given the spacing") as caught:
         picture.read_picture(save(tmp_path / "a.png", GRAY), spacing_mm=spacing)
+    assert caught.value.hint == "Give 2 sizes from 0.01 to 100 mm."
 
 
 @pytest.mark.parametrize("value", [0, 255])

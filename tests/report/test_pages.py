@@ -259,6 +259,23 @@ def test_figures_appear_with_their_units() -> None:
     assert "1,250 voxels" in html
 
 
+def test_picture_of_known_size_has_a_diameter_and_says_who_gave_it() -> None:
+    figures = {"volume_ml": None, "voxels": 600, "max_diameter_mm": 12.5}
+    facts: dict[str, Any] = {
+        "case": "a",
+        "segmentation": {"regions": {"WT": figures}},
+        "options": {"spacing_mm": [0.9, 0.9], "channels": ["t1n", "t2f", "t1c"]},
+        "engine": {"backend": "openvino", "device": "cpu", "precision": "bf16"},
+    }
+    labels = LabelMap(np.ones((30, 20), np.uint8), SCHEMES["brats2023"], Grid((30, 20)))
+    html = prediction_page(facts, picture(), labels)
+    assert "12.5 mm" in html
+    assert "no thickness" in html
+    assert "carries no voxel size" not in html
+    assert "voxel size 0.9 × 0.9 mm; channels t1n, t2f, t1c" in html
+    assert "openvino, cpu, bf16" in html
+
+
 def test_warnings_of_many_files_stand_together() -> None:
     html = prediction("case 7")
     assert "1 warning<" in html

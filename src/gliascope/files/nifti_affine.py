@@ -13,10 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gliascope.errors import GeometryError, Notice
-from gliascope.scan import AxisOrder, Grid
-
-SPACING_RANGE_MM = (0.01, 100.0)
-"""Voxel sizes outside are a wrong unit or a broken header."""
+from gliascope.scan import SPACING_RANGE_MM, AxisOrder, Grid
 
 THICK_SLICES_MM = 5.0
 """From here on slices are noticed: data sets for segmentation are resampled to 1 mm."""

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from gliascope.errors import GeometryError, InputError, Notice, counted
 from gliascope.files.picture_mask import read_mask, read_mask_stack, write_mask
 from gliascope.files.picture_pixels import Pixels, read_pixels
-from gliascope.scan import Grid, Scan
+from gliascope.scan import SPACING_RANGE_MM, Grid, Scan
 
 __all__ = [
     "read_mask",
@@ -151,9 +151,10 @@ def _names(pixels: Pixels, channels: tuple[str, ...] | None, path: Path) -> tupl
 def _spacing(spacing_mm: tuple[float, ...] | None, axes: int, path: Path) -> tuple[float, ...] | None:
     if spacing_mm is None:
         return None
-    if len(spacing_mm) != axes or not all(np.isfinite(v) and v > 0 for v in spacing_mm):
-        cause = f"is given the spacing {spacing_mm}"
-        hint = f"Give {axes} positive numbers in mm."
+    low, high = SPACING_RANGE_MM
+    if len(spacing_mm) != axes or not all(low <= v <= high for v in spacing_mm):
+        cause = f"is given the spacing {','.join(f'{v:g}' for v in spacing_mm)}"
+        hint = f"Give {axes} sizes from {low:g} to {high:g} mm."
         raise GeometryError(cause, file=path, hint=hint, code="E_SPACING")
     return tuple(float(v) for v in spacing_mm)
 

@@ -46,6 +46,8 @@ class PredictionFacts(TypedDict, total=False):
     intended_use: str
     classification: Classification | None
     segmentation: Segmentation | None
+    options: Mapping[str, Any]
+    engine: Mapping[str, str]
     warnings: list[Mapping[str, str]]
     timing_s: Mapping[str, float]
 
@@ -105,7 +107,10 @@ def _size_note(figures: Mapping[str, Any]) -> str:
         return ""
     if all((own or {}).get("voxels") == 0 for own in figures.values()):
         return "The model marked no voxel as tumor. That is no proof that there is none."
-    if all((own or {}).get("volume_ml") is None for own in figures.values()):
+    known = {name for own in figures.values() for name, size in (own or {}).items() if size is not None}
+    if "volume_ml" not in known and "max_diameter_mm" in known:
+        return "A picture has no thickness, so there are no volumes in ml. Diameter: the longest in the picture."
+    if "volume_ml" not in known:
         return "The image carries no voxel size, so there are no volumes in ml and no lengths in mm."
     return "Diameter: the longest in any axial slice."
 
@@ -124,6 +129,8 @@ def _provenance(facts: Mapping[str, Any], segmentation: Mapping[str, Any]) -> di
             }
             for m in facts.get("models") or []
         ],
+        "Given by hand": _given_by_hand(facts.get("options") or {}),
+        "Computed with": ", ".join(str(part) for part in (facts.get("engine") or {}).values()),
         "Mask": segmentation.get("mask"),
         "Label scheme": segmentation.get("scheme"),
         "Time": " · ".join(
@@ -133,3 +140,13 @@ def _provenance(facts: Mapping[str, Any], segmentation: Mapping[str, Any]) -> di
         "Gliascope": facts.get("gliascope_version"),
     }
     return {name: value for name, value in rows.items() if value}
+
+
+def _given_by_hand(options: Mapping[str, Any]) -> str:
+    """Name what the user said about the input: sizes on the page rest on it."""
+    given = []
+    if options.get("spacing_mm"):
+        given.append("voxel size " + " × ".join(f"{size:g}" for size in options["spacing_mm"]) + " mm")
+    if options.get("channels"):
+        given.append("channels " + ", ".join(map(str, options["channels"])))
+    return "; ".join(given)
