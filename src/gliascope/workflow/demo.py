@@ -92,7 +92,7 @@ def demo(
 def _unseen(folder: Path, recipe: str) -> list[Path]:
     """Write heads that no training saw: two BraTS-like studies, or four pictures in class folders."""
     if recipe == "demo-segment":
-        write_layout("brats2021", folder, patients=2, shape=(56, 56, 56), seed=UNSEEN_SEED)
+        write_layout("brats2021", folder, patients=2, shape=(80, 80, 80), seed=UNSEEN_SEED)
         return sorted(path for path in folder.rglob("*") if path.is_dir() and any(path.glob("*.nii.gz")))
     write_layout("kaggle-4class", folder, patients=2, size=128, seed=UNSEEN_SEED)
     return sorted(folder.glob("Testing/*"))
