@@ -128,7 +128,7 @@ def test_channels_are_selected_by_name() -> None:
     picked = scan().select(("t2f", "t1n"))
     assert picked.channels == ("t2f", "t1n")
     assert np.array_equal(picked.array, scan().array[::-1])
-    with pytest.raises(GeometryError, match=r"channel t1c, t2w is missing.*At hand: t1n, t2f") as caught:
+    with pytest.raises(GeometryError, match=r"channels t1c, t2w are missing.*At hand: t1n, t2f") as caught:
         scan().select(("t1n", "t1c", "t2w"))
     assert caught.value.code == "E_CHANNEL"
 

@@ -160,8 +160,11 @@ class Scan:
         """
         missing = [name for name in channels if name not in self.channels]
         if missing:
-            cause = f"channel {', '.join(missing)} is missing"
-            raise GeometryError(cause, hint=f"At hand: {', '.join(self.channels)}.", code="E_CHANNEL")
+            cause = f"channel {missing[0]} is" if len(missing) == 1 else f"channels {', '.join(missing)} are"
+            hint = f"At hand: {', '.join(self.channels)}."
+            if missing == ["gray"] and len(self.channels) == 3:
+                hint += " To read a color picture as gray, say --channels red,green,blue."
+            raise GeometryError(f"{cause} missing", hint=hint, code="E_CHANNEL")
         picked = [self.channels.index(name) for name in channels]
         return replace(self, array=self.array[picked], channels=channels)
 
