@@ -55,12 +55,15 @@ def test_refusals_come_before_the_work(tmp_path: Path) -> None:
         explore("lgg", tmp_path)
     (tmp_path / "out").mkdir()
     with pytest.raises(UsageError, match="exists"):
-        explore("lgg", tmp_path, tmp_path / "out")
+        explore("lgg", tmp_path / "in", tmp_path / "out")
 
 
 def test_overwrite_never_replaces_the_data(tmp_path: Path) -> None:
     write_layout("kaggle-4class", tmp_path / "in", patients=2, size=48)
     before = sorted(tmp_path.rglob("*"))
+    for output in (tmp_path / "in", tmp_path / "in" / "page"):
+        with pytest.raises(UsageError, match="lies inside the input"):
+            explore("kaggle-4class", tmp_path / "in", output, overwrite=True)
     with pytest.raises(UsageError, match="no earlier result"):
-        explore("kaggle-4class", tmp_path / "in", tmp_path / "in", overwrite=True)
+        explore("kaggle-4class", tmp_path / "in", tmp_path, overwrite=True)
     assert sorted(tmp_path.rglob("*")) == before

@@ -71,6 +71,11 @@ def test_foreign_folder_is_left_alone(tmp_path: Path) -> None:
     assert (tmp_path / "thesis.docx").read_text() == "years of work"
 
 
+def test_run_folder_is_never_in_the_data(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="lies inside the input"):
+        train("demo-segment", tmp_path, tmp_path / "run")
+
+
 def test_every_bad_file_is_listed_before_the_first_epoch(tmp_path: Path) -> None:
     cases = PhantomSettings(patients=12, size=24).cases(tmp_path / "data")
     for case in (cases[0], cases[3], cases[7]):

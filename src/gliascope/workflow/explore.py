@@ -17,6 +17,7 @@ from gliascope.measure import measure
 from gliascope.preprocess.head import head_mask
 from gliascope.report import explore_page, tile
 from gliascope.scan import LabelMap, Scan
+from gliascope.workflow.output_place import check_outside
 from gliascope.workflow.progress import ProgressCallback, silent
 from gliascope.workflow.provenance import code_version
 
@@ -86,9 +87,10 @@ def explore(
 
     Raises:
         InputError: The folder does not hold this data set, or no case can be read.
-        UsageError: Something is at ``output``, and no earlier result or ``overwrite`` is False.
+        UsageError: ``output`` lies in ``root``, or something is there that may not be replaced.
     """
     if output is not None:
+        check_outside(Path(output), [Path(root)])
         atomic.check_place(Path(output), overwrite=overwrite, mark=FACTS_FILE)
     settings = dataset_named(dataset)
     cases = settings.cases(Path(root))

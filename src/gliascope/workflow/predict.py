@@ -12,13 +12,14 @@ from numpy.typing import NDArray
 
 from gliascope.case import Case, NiftiChannels, NiftiFiles, sha256_of
 from gliascope.datasets.discover import discover
-from gliascope.errors import GliascopeError, InputError, MachineError, Notice, UsageError
+from gliascope.errors import GliascopeError, InputError, Notice, UsageError
 from gliascope.files import atomic
 from gliascope.inference.predictor import Predictor
 from gliascope.report import tile
 from gliascope.scan import Scan, in_channel_order
 from gliascope.workflow.batch import SHOWN_PICTURES, Batch, all_failed, write_index
 from gliascope.workflow.model_choice import find_model
+from gliascope.workflow.output_place import check_outside
 from gliascope.workflow.prediction import FACTS_FILE, InputFile, Prediction
 from gliascope.workflow.progress import ProgressCallback, silent
 
@@ -112,7 +113,7 @@ def predict_batch(
     """
     output = Path(output)
     inputs = inputs if isinstance(inputs, Mapping) else tuple(inputs)
-    _check_output(output, [] if isinstance(inputs, Mapping) else [Path(path) for path in inputs])
+    check_outside(output, [] if isinstance(inputs, Mapping) else [Path(path) for path in inputs])
     work, notices, broken = _find_work(inputs, options)
     failed = [{"case": Path(fault.file).name, **fault.as_json()["error"]} for fault in broken]
     errors: list[GliascopeError] = [*broken]
@@ -184,15 +185,6 @@ def _find_work(
         hint = "Predict them into different folders."
         raise UsageError(f"several cases are named {', '.join(double[:5])}", hint=hint, code="E_SAME_NAME")
     return work, tuple(dict.fromkeys(notices)), tuple(broken)
-
-
-def _check_output(output: Path, inputs: list[Path]) -> None:
-    if output.exists() and not output.is_dir():
-        raise MachineError("is a file, not a folder", file=output, hint="Choose another -o.", code="E_OUTPUT")
-    for path in inputs:
-        if path.is_dir() and output.resolve().is_relative_to(path.resolve()):
-            hint = "Inputs are never touched; choose a folder outside."
-            raise UsageError(f"lies inside the input {path}", file=output, hint=hint, code="E_OUTPUT")
 
 
 def _predict_case(

@@ -15,6 +15,7 @@ from gliascope.files import atomic
 from gliascope.preprocess.cache import CacheEntry, build_cache, default_cache_folder
 from gliascope.report import run_page
 from gliascope.workflow.extras import require_training
+from gliascope.workflow.output_place import check_outside
 from gliascope.workflow.progress import ProgressCallback, silent
 from gliascope.workflow.provenance import code_version, data_hash, machine
 from gliascope.workflow.run_folder import MODEL_FOLDER, PAGE_FILE, RUN_FILE, check_free, read_curves, start_run
@@ -75,7 +76,7 @@ def train(
     Raises:
         ConfigError: The recipe or an override is wrong.
         InputError: The data cannot be used; every file at fault is listed before the first epoch.
-        UsageError: The run folder exists and neither ``resume`` nor ``overwrite`` was given.
+        UsageError: The run folder lies in the data, or exists and neither ``resume`` nor ``overwrite`` was given.
         MachineError: PyTorch is missing, or memory or disk do not suffice.
     """
     require_training()
@@ -85,6 +86,7 @@ def train(
 
     config = read_recipe(recipe, overrides)
     output, root = Path(output), Path(data)
+    check_outside(output, [root])
     settings = config.split
     if split is not None:
         settings = config.split.model_copy(update={"method": "csv", "path": str(split)})
