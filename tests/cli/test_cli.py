@@ -154,6 +154,19 @@ def test_interrupt_is_130(capsys: pytest.CaptureFixture[str], monkeypatch: pytes
 
     monkeypatch.setattr("gliascope.workflow.doctor.doctor", stopped)
     assert run(capsys, "doctor")[0] == 130
+    code, out, _ = run(capsys, "doctor", "--json", "-")
+    assert (code, error_of(out)["code"]) == (130, "E_STOPPED")
+
+
+def test_json_replaces_results_only(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    recipe, result = tmp_path / "mine.toml", tmp_path / "result"
+    recipe.write_text('name = "mine"')
+    code, _, err = run(capsys, "datasets", "--json", recipe)
+    assert (code, recipe.read_text()) == (2, 'name = "mine"')
+    assert "would replace it" in err
+    for _ in range(2):
+        assert run(capsys, "datasets", "--json", result)[0] == 0
+    assert "datasets" in json.loads(result.read_text())
 
 
 def test_closed_pipe_is_no_error() -> None:

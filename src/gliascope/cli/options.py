@@ -14,7 +14,7 @@ Json = Annotated[
     typer.Option(
         "--json",
         metavar="FILE",
-        help="Write the result as JSON (a .json file is replaced); - for stdout.",
+        help="Write the result as JSON (an older one is replaced); - for stdout.",
         rich_help_panel=COMMON,
     ),
 ]

@@ -49,9 +49,9 @@ class Session:
 
     def __enter__(self) -> Self:
         target = Path(self.json or "-")
-        if self.json not in (None, "-") and target.exists() and target.suffix != ".json":
-            # Nothing has run yet, and whatever it is, it was no result of ours.
-            fault = UsageError("--json would replace it", file=target, hint="Name a file that ends in .json.")
+        if self.json not in (None, "-") and target.is_file() and target.read_bytes()[:1] not in (b"{", b""):
+            # An older result may be replaced; a scan or a recipe that was named by mistake may not.
+            fault = UsageError("holds no JSON, and --json would replace it", file=target, hint="Name another file.")
             self.json = None
             raise typer.Exit(self.report(fault))
         return self
@@ -119,23 +119,29 @@ class Session:
 
     def report(self, fault: BaseException) -> int:
         """Say what happened and return the exit code."""
-        if isinstance(fault, KeyboardInterrupt):
-            self.say("interrupted: everything finished so far is kept.")
-            return INTERRUPTED
-        if isinstance(fault, Terminated):
-            self.say("terminated: everything finished so far is kept.")
-            return TERMINATED
+        if isinstance(fault, KeyboardInterrupt | Terminated):
+            word, code = (
+                ("interrupted", INTERRUPTED) if isinstance(fault, KeyboardInterrupt) else ("terminated", TERMINATED)
+            )
+            stopped = GliascopeError(word, hint="Everything finished so far is kept.", code="E_STOPPED")
+            self.say(f"{word}: everything finished so far is kept.")
+            self._write_error(stopped)
+            return code
         if isinstance(fault, BrokenPipeError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return 0
         known = fault if isinstance(fault, GliascopeError) else self._unexpected(fault)
         self.say(f"error: {known}")
-        if self.json is not None:
-            try:
-                self._write_json(known.as_json())
-            except (GliascopeError, OSError) as second:
-                self.say(f"error: {second}")
+        self._write_error(known)
         return known.exit_code
+
+    def _write_error(self, fault: GliascopeError) -> None:
+        """Put the error where the result would have gone, so that no older result is taken for this one."""
+        try:
+            if self.json is not None:
+                self._write_json(fault.as_json())
+        except (GliascopeError, OSError) as second:
+            self.say(f"error: {second}")
 
     def _unexpected(self, fault: BaseException) -> GliascopeError:
         if isinstance(fault, MemoryError):

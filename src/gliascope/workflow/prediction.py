@@ -4,7 +4,6 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from gliascope.intended_use import INTENDED_USE
 from gliascope.measure import measure
 from gliascope.report import prediction_page
 from gliascope.scan import Grid, LabelMap, Scan
+from gliascope.workflow.provenance import code_version
 
 MASK_NIFTI, MASK_PICTURE, FACTS_FILE = "mask.nii.gz", "mask.png", "prediction.json"
 
@@ -86,7 +86,7 @@ class Prediction:
             "inputs": [file.as_json() for file in self.inputs],
             "task": facts.task,
             "models": [{"role": role, "name": facts.name, "version": facts.version, "sha256": self.model.fingerprint}],
-            "gliascope_version": version("gliascope"),
+            "gliascope_version": code_version(),
             "created": datetime.now(UTC).isoformat(timespec="seconds"),
             "intended_use": INTENDED_USE,
             "options": dict(self.options),

@@ -5,12 +5,14 @@ import os
 import platform
 import subprocess
 from collections.abc import Iterable
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
 from gliascope.case import Case
 
 
+@cache
 def code_version() -> str:
     """Return the package version, with the commit where the code is a git checkout (``+dirty`` if changed)."""
     here = Path(__file__).parent
