@@ -10,7 +10,7 @@ demo: $(READY)
 	$(BIN)/gliascope demo -o demo --overwrite
 
 test: $(READY)
-	$(BIN)/pytest -n 2
+	$(BIN)/pytest
 
 check: format lint types test
 
