@@ -4,7 +4,6 @@ import csv
 import hashlib
 import os
 import signal
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -63,33 +62,14 @@ def test_two_epochs_and_two_more_equal_four(train_tiny: Run, tmp_path: Path, str
     assert result.epochs == 4
 
 
-def alone(request: pytest.FixtureRequest) -> bool:
-    """Run the test in a process of its own where pytest shares this one; True where that was done.
-
-    Reader processes are forked and killed here; pytest-xdist's own threads and pipes do not survive every fork.
-    """
-    if "PYTEST_XDIST_WORKER" not in os.environ:
-        return False
-    own = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:xdist", "-p", "no:cacheprovider"]
-    root = Path(__file__).parents[2]
-    test = f"{Path(__file__).relative_to(root)}::{request.node.name}"
-    done = subprocess.run([*command, test], cwd=root, env=own, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return True
-
-
 @pytest.mark.parametrize(("steps", "workers"), [(8, 0), (7, 2)])
 def test_a_kill_within_an_epoch_loses_that_epoch_only(
     train_tiny: Run,
     tmp_path: Path,
     straight: dict[str, str],
-    request: pytest.FixtureRequest,
     steps: int,
     workers: int,
 ) -> None:
-    if workers and alone(request):
-        return
     with pytest.raises(Killed):
         train_tiny("killed", epochs=4, progress=kill_after(steps), workers=workers)
     assert (tmp_path / "killed" / "checkpoints" / "last-00002.json").is_file()
@@ -203,10 +183,7 @@ def test_sigterm_ends_with_its_exit_code_and_the_last_epoch_on_disk(train_tiny: 
     assert (tmp_path / "run" / "checkpoints" / "last-00001.json").is_file()
 
 
-def test_a_dead_reader_is_named_in_seconds(train_tiny: Run, request: pytest.FixtureRequest) -> None:
-    if alone(request):
-        return
-
+def test_a_dead_reader_is_named_in_seconds(train_tiny: Run) -> None:
     def strike(stage: str, done: int, total: int) -> None:
         if done == 2:
             for child in psutil.Process().children():
