@@ -17,7 +17,7 @@ pytestmark = pytest.mark.train
 
 from gliascope.inference import conversion, parity  # noqa: E402 - after the check for torch
 from gliascope.inference.backends import open_backend  # noqa: E402
-from gliascope.inference.openvino_backend import load_openvino  # noqa: E402
+from gliascope.inference.openvino_backend import openvino_core  # noqa: E402
 from gliascope.models import build_network, load_network_settings  # noqa: E402
 from gliascope.workflow import export  # noqa: E402
 from gliascope.workflow.export import export_model  # noqa: E402
@@ -111,11 +111,11 @@ def test_onnx_holds_everything_and_says_the_same(kind: str, tmp_path: Path) -> N
     assert result["files"] == ["onnx/model.onnx"]
     assert result["parity"]["fp32"]["max_difference"] <= 1e-4
     assert load_model(tmp_path / "model") == model, "the first folder is untouched"
-    network = load_openvino().Core().read_model(str(tmp_path / "out" / "onnx" / "model.onnx"))
+    network = openvino_core().read_model(str(tmp_path / "out" / "onnx" / "model.onnx"))
     assert network.input(0).get_any_name() == "image"
     assert network.output(0).get_any_name() == "logits"
     batch = batch_for(kind)
-    logits = load_openvino().Core().compile_model(network, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})(batch)[0]
+    logits = openvino_core().compile_model(network, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})(batch)[0]
     trained = open_backend(model, backend="torch", device="cpu").run(batch)
     np.testing.assert_allclose(logits, trained, atol=1e-3)
 

@@ -7,6 +7,7 @@ where that folder cannot be written, every start compiles.
 import os
 import sys
 import tempfile
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -42,9 +43,19 @@ def load_openvino() -> ModuleType:
         del sys.modules["openvino_telemetry"]
 
 
+@cache
+def openvino_core() -> Any:  # noqa: ANN401 - openvino is loaded when it is used
+    """Return the one OpenVINO core of this process, kept until it ends.
+
+    The CPU plugin of each core puts up a signal stack and takes it down with the core; with several cores a signal
+    such as Ctrl-C can then land on memory that is gone, and the process dies of it.
+    """
+    return load_openvino().Core()
+
+
 def cpu_has_bf16() -> bool:
     """True where OpenVINO can compute in bfloat16 on this CPU."""
-    return "BF16" in load_openvino().Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    return "BF16" in openvino_core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
 
 
 class OpenVinoBackend:
@@ -72,7 +83,7 @@ class OpenVinoBackend:
         self.precision = _choose_precision(model, precision)
         self._threads = threads
         self._file = network
-        self._core = load_openvino().Core()
+        self._core = openvino_core()
         try:
             self._network = self._core.read_model(str(network), str(weights))
         except RuntimeError as fault:
@@ -105,14 +116,14 @@ class OpenVinoBackend:
         }
         if self._threads is not None:
             options["INFERENCE_NUM_THREADS"] = self._threads
-        cache = compiled_cache()
+        kept = compiled_cache()
         network = self._network.clone()
         try:
             network.reshape(list(shape))
-            if cache is not None:
+            if kept is not None:
                 try:
                     return self._core.compile_model(
-                        network, "CPU", {**options, "CACHE_DIR": str(cache)}
+                        network, "CPU", {**options, "CACHE_DIR": str(kept)}
                     ).create_infer_request()
                 except RuntimeError:  # a cache that another process changes must not stop a prediction
                     pass

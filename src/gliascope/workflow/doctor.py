@@ -49,9 +49,9 @@ def _installed(name: str) -> str | None:
 
 
 def _openvino_devices() -> dict[str, str]:
-    from gliascope.inference.openvino_backend import load_openvino
+    from gliascope.inference.openvino_backend import openvino_core
 
-    core = load_openvino().Core()
+    core = openvino_core()
     return {f"openvino {d}": str(core.get_property(d, "FULL_DEVICE_NAME")) for d in core.available_devices}
 
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from gliascope.checkpoint import IR_FILE, IR_WEIGHTS_FILE, MODEL_FILE, ModelFolder, extend_model, load_model
 from gliascope.errors import ModelError, UsageError
 from gliascope.files import atomic
-from gliascope.inference.openvino_backend import cpu_has_bf16, load_openvino
+from gliascope.inference.openvino_backend import cpu_has_bf16, load_openvino, openvino_core
 from gliascope.inference.parity import Parity, compare, fixed_inputs
 from gliascope.inference.parts import ModelParts, read_parts
 from gliascope.inference.postprocess import to_probabilities
@@ -107,7 +107,7 @@ class _Probes:
 
     def compiled(self, model: Any, precision: str) -> Network:  # noqa: ANN401 - an OpenVINO model
         """Return an OpenVINO model as a function to probabilities."""
-        core = load_openvino().Core()
+        core = openvino_core()
 
         def run(batch: Array) -> Array:
             fixed = model.clone()
@@ -146,7 +146,7 @@ def _export_openvino(scratch: Path, network: "nn.Module", probes: _Probes) -> tu
     weights = "fp16"
     file = scratch / "half.xml"
     openvino.save_model(converted, str(file), compress_to_fp16=True)
-    rounded = probes.compare(probes.compiled(openvino.Core().read_model(str(file)), "f32"), probes.judged)
+    rounded = probes.compare(probes.compiled(openvino_core().read_model(str(file)), "f32"), probes.judged)
     if rounded.max_difference <= ROUNDING_TOLERANCE and _masks_agree(rounded):
         parity = rounded
     else:
@@ -160,7 +160,7 @@ def _export_openvino(scratch: Path, network: "nn.Module", probes: _Probes) -> tu
         "bf16": None,
     }
     if cpu_has_bf16():
-        coarse = probes.compare(probes.compiled(openvino.Core().read_model(str(file)), "bf16"), probes.judged)
+        coarse = probes.compare(probes.compiled(openvino_core().read_model(str(file)), "bf16"), probes.judged)
         facts["bf16"] = coarse.as_json(passed=coarse.high_difference <= BF16_TOLERANCE and _masks_agree(coarse))
     return {IR_FILE: file, IR_WEIGHTS_FILE: file.with_suffix(".bin")}, facts
 
@@ -170,7 +170,7 @@ def _export_onnx(scratch: Path, network: "nn.Module", probes: _Probes) -> tuple[
 
     file = scratch / "model.onnx"
     to_onnx(network, probes.shape, file)
-    read_back = load_openvino().Core().read_model(str(file))
+    read_back = openvino_core().read_model(str(file))
     parity = probes.check_conversion(probes.compiled(read_back, "f32"), "ONNX")
     return {ONNX_FILE: file}, {
         "weights": "fp32",
