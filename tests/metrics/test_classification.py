@@ -71,6 +71,7 @@ def test_evaluate_classes_gives_the_shape_of_the_results_file() -> None:
     assert list(result["summary"]) == ["a", "b", "c", "macro", "weighted", "all"]
     wanted = {"precision": 1.0, "recall": 0.5, "f1": pytest.approx(2 / 3), "iou": 0.5, "support": 2.0}
     assert result["summary"]["c"] == wanted
+    assert all(type(row["support"]) is int for row in result["summary"].values())
     overall = result["summary"]["all"]
     assert overall["accuracy"] == pytest.approx(2 / 3)
     assert overall["balanced_accuracy"] == 0.75

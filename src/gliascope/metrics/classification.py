@@ -128,6 +128,8 @@ def evaluate_classes(
         "support": float(len(labels)),
     }
     summary = {**per_class, **average_scores(scores), "all": overall}
+    for row in summary.values():
+        row["support"] = int(row["support"])  # a number of cases, not a measure
     return {"classes": list(classes), "confusion": confusion.tolist(), "summary": summary}
 
 
