@@ -7,7 +7,7 @@ from gliascope.labels import REGIONS, SCHEMES, TUMOR_CLASSES, Tissue, check_labe
 MRI_SCHEMES = ("msd", "brats2017", "brats2023", "brats2024")
 
 
-def array(*values: float) -> "np.ndarray[tuple[int], np.dtype[np.float32]]":
+def array(*values: float) -> "np.ndarray[tuple[int, ...], np.dtype[np.float32]]":
     return np.array(values, dtype=np.float32)
 
 

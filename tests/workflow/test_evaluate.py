@@ -12,9 +12,9 @@ from gliascope.errors import GeometryError, InputError, LabelError, UsageError
 from gliascope.files import nifti
 from gliascope.labels import SCHEMES
 from gliascope.scan import Grid, LabelMap
+from gliascope.workflow.case_table import cases_csv
 from gliascope.workflow.evaluate import evaluate
 from gliascope.workflow.pairs import case_name
-from gliascope.workflow.scoring import cases_csv
 from gliascope.workflow.train import TrainedRun
 
 

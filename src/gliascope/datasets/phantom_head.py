@@ -137,7 +137,8 @@ def _cerebrum_depth(x: Floats, y: Floats, z: Floats) -> Floats:
         + 12.0 * np.exp(-(((np.abs(x) - 38) / 20) ** 2)) * np.exp(-(((y - 12) / 24) ** 2))
         - 0.10 * np.clip(y, 0, 90)
     )
-    return np.minimum((1.0 - radius) * 58.0, (z + base)).astype(np.float32)
+    floor: Floats = np.minimum((1.0 - radius) * 58.0, (z + base)).astype(np.float32)
+    return floor
 
 
 def _ball(
@@ -169,7 +170,8 @@ def _folds(seed: int, axes: Axes) -> Floats:
     """Return 0 in the middle of a sulcus, rising to 1 on the crown of a gyrus."""
     fine = np.abs(smooth_field(stream(seed, 4), axes, 9.0))
     other = np.abs(smooth_field(stream(seed, 5), axes, 12.0))
-    return np.minimum(np.minimum(fine, np.float32(1.4) * other), np.float32(1))
+    crown: Floats = np.minimum(np.minimum(fine, np.float32(1.4) * other), np.float32(1))
+    return crown
 
 
 def _fill_cerebellum(matter: NDArray[np.uint8], cerebellum: Floats, stem: Floats, leaves: Floats) -> None:

@@ -111,7 +111,8 @@ def _matrix(settings: AugmentSettings, draws: NDArray[np.float64], size: tuple[i
         least, largest = settings.scale
         matrix /= least + (largest - least) * draws[6]
     offset = settings.shift * (2 * draws[7 : 7 + axes] - 1) * np.array(size) if move else np.zeros(axes)
-    return np.concatenate([matrix, offset[:, None]], axis=1)
+    affine: NDArray[np.float64] = np.concatenate([matrix, offset[:, None]], axis=1)
+    return affine
 
 
 def _intensity(settings: AugmentSettings, draws: NDArray[np.float64]) -> tuple[float, float]:

@@ -65,7 +65,8 @@ def epoch_order(
     else:
         wanted = round(total * sampling.foreground)
         parts = [_drawn(groups[0], wanted, draws), _drawn(everything, total - wanted, draws)]
-    return draws.permutation(np.concatenate(parts))
+    mixed: Numbers = draws.permutation(np.concatenate(parts))
+    return mixed
 
 
 def _drawn(items: Numbers, total: int, draws: np.random.Generator) -> Numbers:

@@ -5,6 +5,7 @@ import os
 import platform
 import subprocess
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -48,3 +49,8 @@ def data_hash(cases: Iterable[Case]) -> str:
     for line in sorted(f"{case.id} {case.content_hash()}" for case in cases):
         digest.update(f"{line}\n".encode())
     return digest.hexdigest()
+
+
+def made() -> dict[str, str]:
+    """Return when and by which version a result was made."""
+    return {"created": datetime.now(UTC).isoformat(timespec="seconds"), "gliascope_version": code_version()}

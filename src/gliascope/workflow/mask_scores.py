@@ -1,15 +1,12 @@
-"""Scores of cases as plain data: one row per case, a summary over them, the per-case table."""
+"""Scores of masks as plain data: one row per case, and a summary over them."""
 
-import csv
-import io
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-import numpy as np
-
 from gliascope.errors import InputError, Notice
-from gliascope.metrics import evaluate_classes, evaluate_regions, summarize
+from gliascope.metrics import evaluate_regions, summarize
 from gliascope.scan import LabelMap
+from gliascope.workflow.plain_json import without_nan
 
 PROTOCOL = "plain"
 """Ours: per case and region on the image's own grid; both empty is undefined, one empty is 0."""
@@ -71,64 +68,7 @@ def segmentation_facts(rows: Sequence[dict[str, Any]], split: str, notices: Sequ
     }
 
 
-def classification_row(
-    case: str, patient: str | None, reference: str | None, probabilities: dict[str, float]
-) -> dict[str, Any]:
-    """Return one case's row; the prediction is the most probable class, abstained or not."""
-    best = max(probabilities, key=lambda name: probabilities[name])
-    row: dict[str, Any] = {"case": case, "patient": patient, "reference": reference, "prediction": best}
-    return {**row, "correct": best == reference, "probabilities": probabilities}
-
-
-def classification_facts(
-    rows: Sequence[dict[str, Any]], classes: Sequence[str], split: str, notices: Sequence[Notice]
-) -> dict[str, Any]:
-    """Return the ``evaluate`` JSON of classes."""
-    table = np.array([[row["probabilities"][name] for name in classes] for row in rows])
-    return {
-        "task": "classify",
-        "protocol": PROTOCOL,
-        "split": split,
-        "counts": {"cases": len(rows), "wrong": sum(not row["correct"] for row in rows)},
-        **without_nan(evaluate_classes([row["reference"] for row in rows], table, classes)),
-        "cases": list(rows),
-        "warnings": [notice.as_json() for notice in dict.fromkeys(notices)],
-    }
-
-
 def _summary(values: Iterable[float]) -> dict[str, Any]:
     """Describe one metric over the cases; the interval stays empty until it can be computed by patient."""
     figures: dict[str, Any] = without_nan(summarize(values))
     return {**figures, "ci95": None}
-
-
-def without_nan(tree: Any) -> Any:  # noqa: ANN401 - any plain data
-    """Return the tree with NaN and Infinity as None: JSON has neither."""
-    if isinstance(tree, dict):
-        return {key: without_nan(value) for key, value in tree.items()}
-    if isinstance(tree, list):
-        return [without_nan(value) for value in tree]
-    return None if isinstance(tree, float) and not np.isfinite(tree) else tree
-
-
-def cases_csv(facts: dict[str, Any]) -> str:
-    """Return the per-case table: one line per case, one column per region and metric."""
-    lines = [_flat(row) for row in facts["cases"]]
-    text = io.StringIO()
-    columns = list(dict.fromkeys(name for line in lines for name in line))
-    writer = csv.DictWriter(text, fieldnames=columns, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows({key: _spreadsheet_safe(value) for key, value in line.items()} for line in lines)
-    return text.getvalue()
-
-
-def _flat(row: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for key, value in row.items():
-        flat |= _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
-    return flat
-
-
-def _spreadsheet_safe(value: Any) -> Any:  # noqa: ANN401 - a cell
-    """Keep a spreadsheet from taking a name for a formula."""
-    return f"'{value}" if isinstance(value, str) and value[:1] in ("=", "+", "-", "@") else value

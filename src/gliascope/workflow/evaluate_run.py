@@ -1,0 +1,134 @@
+"""Score a trained run on one part of its own split."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gliascope.case import Case
+from gliascope.checkpoint import load_model
+from gliascope.datasets import DatasetSettings
+from gliascope.datasets.splits import SplitSettings, split_cases
+from gliascope.errors import InputError, Notice, UsageError
+from gliascope.inference.predictor import Classification, Predictor, Segmentation
+from gliascope.report import Tile, evaluation_page, tile
+from gliascope.scan import Scan
+from gliascope.settings import Settings, load_settings
+from gliascope.workflow.class_scores import classification_facts, classification_row
+from gliascope.workflow.mask_scores import score_masks, segmentation_facts
+from gliascope.workflow.progress import ProgressCallback
+from gliascope.workflow.provenance import data_hash, made
+from gliascope.workflow.run_folder import CONFIG_FILE, MODEL_FOLDER, SPLIT_FILE, read_config, read_curves, read_run
+
+GALLERY = 8
+"""Cases shown on the page: the lowest Dice, or the surest mistakes."""
+
+
+class _RunData(Settings):
+    dataset: DatasetSettings
+
+
+def evaluate_run(
+    run: Path, split: str, data: str | Path | None, predictor_options: dict[str, Any], progress: ProgressCallback
+) -> tuple[dict[str, Any], str]:
+    """Predict and score one part of a run's split; return the ``evaluate`` JSON and the page."""
+    facts = read_run(run)
+    model = load_model(run / MODEL_FOLDER)
+    cases, part_notices = _cases_of_run(run, facts, split, data)
+    predictor = Predictor(model, **predictor_options)
+    score = _classify_cases if model.facts.task == "classify" else _segment_cases
+    scored, gallery = score(predictor, cases, f"{split} of: {facts['split']}", part_notices, progress)
+    result = {
+        "name": f"{facts['name']}: {split} cases",
+        "model": model.facts.name,
+        "model_sha256": model.fingerprint,
+        "dataset": facts["dataset"],
+        **made(),
+        **scored,
+    }
+    return result, evaluation_page(result, curves=read_curves(run), gallery=gallery)
+
+
+def _cases_of_run(
+    run: Path, facts: dict[str, Any], split: str, data: str | Path | None
+) -> tuple[tuple[Case, ...], tuple[Notice, ...]]:
+    tree = {"dataset": read_config(run).get("dataset")}
+    dataset = load_settings(_RunData, tree, file=str(run / CONFIG_FILE)).dataset
+    root = Path(facts["data"] if data is None else data)
+    if not root.is_dir():
+        hint = "Name where the data is now with --data ROOT."
+        raise InputError("the data set of this run is not there", file=root, hint=hint, code="E_MISSING")
+    parts = split_cases(dataset.cases(root), SplitSettings(by="image", method="csv", path=str(run / SPLIT_FILE)))
+    known = parts.parts()
+    if split not in known:
+        raise UsageError(f"unknown split '{split}'", hint=f"Known: {', '.join(known)}.")
+    if not known[split]:
+        filled = ", ".join(f"{name} ({len(cases)})" for name, cases in known.items() if cases)
+        raise InputError(
+            f"the run has no {split} cases", file=run, hint=f"It has: {filled}; use --split.", code="E_SPLIT"
+        )
+    notices = [Notice(w["code"], w["file"], w["text"]) for w in facts["warnings"]]
+    if data_hash(known[split]) != facts.get("parts_sha256", {}).get(split):
+        text = f"The {split} cases are not the files that stood here when the run was trained."
+        notices.append(Notice("W_DATA_CHANGED", "", text))
+    return known[split], tuple(notices)
+
+
+def _predicted(predictor: Predictor, case: Case, scan: Scan) -> Segmentation | Classification:
+    """Predict; an error without a file names the case."""
+    try:
+        return predictor.predict(scan)
+    except InputError as fault:
+        fault.file = fault.file or case.id
+        raise
+
+
+def _segment_cases(
+    predictor: Predictor, cases: Sequence[Case], split: str, notices: Sequence[Notice], progress: ProgressCallback
+) -> tuple[dict[str, Any], list[Tile]]:
+    noticed = list(notices)
+    answers = predictor.parts.outputs if predictor.parts.target and predictor.parts.target.mode == "regions" else None
+    rows = []
+    worst: list[tuple[float, Tile]] = []
+    for number, case in enumerate(cases):
+        progress("evaluate", number, len(cases))
+        scan, reference = case.read_pair()
+        result = _predicted(predictor, case, scan)
+        if not isinstance(result, Segmentation):
+            raise InputError("the model gives classes, not masks", file=case.id)
+        noticed += [*scan.notices, *reference.notices, *result.notices]
+        row = score_masks(case.id, case.patient, result.label_map, reference, regions=answers)
+        rows.append(row)
+        region, dice = next((name, scores["dice"]) for name, scores in row.items() if isinstance(scores, dict))
+        if np.isfinite(dice):
+            picture = tile(scan, result.label_map, reference=reference)
+            worst.append((dice, {"image": picture, "caption": f"{case.id}: Dice {region} {dice:.3f}"}))
+            worst = sorted(worst, key=lambda pair: pair[0])[:GALLERY]
+    progress("evaluate", len(cases), len(cases))
+    return segmentation_facts(rows, split, noticed), [picture for _, picture in worst]
+
+
+def _classify_cases(
+    predictor: Predictor, cases: Sequence[Case], split: str, notices: Sequence[Notice], progress: ProgressCallback
+) -> tuple[dict[str, Any], list[Tile]]:
+    rows: list[dict[str, Any]] = []
+    noticed = list(notices)
+    wrong: list[tuple[float, Tile]] = []
+    for number, case in enumerate(cases):
+        progress("evaluate", number, len(cases))
+        scan = case.read()
+        result = _predicted(predictor, case, scan)
+        if not isinstance(result, Classification):
+            raise InputError("the model gives masks, not classes", file=case.id)
+        noticed += [*scan.notices, *result.notices]
+        row = classification_row(case.id, case.patient, case.label, dict(result.probabilities))
+        rows.append(row)
+        if not row["correct"]:
+            sure = row["probabilities"][row["prediction"]]
+            caption = f"{case.id}: {row['prediction']} ({sure:.0%}) for {case.label}"
+            wrong.append((-sure, {"image": tile(scan), "caption": caption}))
+            wrong = sorted(wrong, key=lambda pair: pair[0])[:GALLERY]
+    progress("evaluate", len(cases), len(cases))
+    facts = classification_facts(rows, predictor.parts.outputs, split, noticed)
+    return facts, [picture for _, picture in wrong]
