@@ -73,7 +73,8 @@ def _drawn(items: Numbers, total: int, draws: np.random.Generator) -> Numbers:
     """Draw without replacement, starting over as often as needed."""
     rounds = -(-total // len(items)) if total else 0
     drawn = [draws.permutation(items) for _ in range(rounds)]
-    return np.concatenate([*drawn, np.empty(0, np.int64)])[:total].astype(np.int64)
+    chosen: Numbers = np.concatenate([*drawn, np.empty(0, np.int64)])[:total].astype(np.int64)
+    return chosen
 
 
 class EpochSampler(Sampler[Key]):
