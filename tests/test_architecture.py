@@ -17,7 +17,7 @@ ROWS = [
     {"files"},
     {"case"},
     {"datasets", "preprocess", "models", "metrics", "measure"},
-    {"checkpoint", "report"},
+    {"checkpoint", "report", "leakage"},
     {"inference"},
     {"training"},
     {"config"},
