@@ -1,60 +1,20 @@
-"""Charts as inline SVG: text and axes take the page's color, series take the style sheet's.
+"""Charts of scores: values per epoch, values per case.
 
-Every chart is about 300 units wide and scales with its place, so that its text stays readable on a phone. The same data
-give the same bytes.
+To add a chart, draw on the axes that ``drawing.figure`` hands out.
 """
 
-import hashlib
-import io
-import re
-import threading
-import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
-from gliascope.report import palette, wording
+from gliascope.report import palette
+from gliascope.report.drawing import INK, SERIES, figure, row_name, short_number
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-WIDTH, HEIGHT = 4.2, 2.6
-"""Size in inches; 72 units each."""
-
-LONGEST_NAME = 20
-"""Letters of a row's name; longer ones are cut, as they would leave no room for the points."""
-
-INK = "#010203"
-"""Stands for the page's text color while matplotlib draws."""
-
-_SERIES = tuple(f"#0102{index + 16:02x}" for index in range(len(palette.SERIES)))
-_TOKENS = {
-    INK: "currentColor",
-    **{token: f"var(--{name})" for token, name in zip(_SERIES, palette.SERIES, strict=True)},
-}
-_STYLE: dict[Any, Any] = {
-    "svg.fonttype": "none",
-    "svg.hashsalt": "gliascope",
-    "font.family": "sans-serif",
-    "font.size": 9.5,
-    "axes.edgecolor": INK,
-    "axes.labelcolor": INK,
-    "axes.linewidth": 0.6,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "text.color": INK,
-    "xtick.color": INK,
-    "ytick.color": INK,
-    "xtick.major.width": 0.6,
-    "ytick.major.width": 0.6,
-    "legend.frameon": False,
-    "text.parse_math": False,
-}
-_LOCK = threading.Lock()
-"""matplotlib's settings belong to the whole process."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +43,7 @@ def line_chart(
     def draw(axes: "Axes") -> None:
         names = list(dict.fromkeys(line.name for line in lines))
         for line in lines:
-            color = _SERIES[names.index(line.name) % len(_SERIES)]
+            color = SERIES[names.index(line.name) % len(SERIES)]
             values = np.array([np.nan if v is None else v for v in line.values], dtype=float)
             epochs = np.arange(1, len(values) + 1)
             style = (0, (3, 2)) if line.dashed else "-"
@@ -101,7 +61,7 @@ def line_chart(
         axes.set_xlabel("Epoch")
         axes.margins(x=0.02)
 
-    return _figure(draw, title=title)
+    return figure(draw, title=title)
 
 
 def histogram_chart(histograms: Mapping[str, Mapping[str, Sequence[float]]], *, title: str) -> Markup:
@@ -109,16 +69,16 @@ def histogram_chart(histograms: Mapping[str, Mapping[str, Sequence[float]]], *, 
 
     def draw(axes: "Axes") -> None:
         for index, histogram in enumerate(histograms.values()):
-            color = _SERIES[index % len(_SERIES)]
+            color = SERIES[index % len(SERIES)]
             counts = np.asarray(histogram["counts"], dtype=float)
             axes.stairs(counts, histogram["edges"], color=color, fill=True, alpha=0.25, linewidth=0)
             axes.stairs(counts, histogram["edges"], color=color, linewidth=1.2)
         axes.set_ylabel("Voxels")
         axes.set_xlabel("Intensity")
         axes.margins(x=0)
-        axes.yaxis.set_major_formatter(_short)
+        axes.yaxis.set_major_formatter(short_number)
 
-    return _figure(draw, title=title, height=2.1)
+    return figure(draw, title=title, height=2.1)
 
 
 def spread_chart(values: Mapping[str, Sequence[float]], *, title: str, axis: str, unit_range: bool = False) -> Markup:
@@ -137,14 +97,14 @@ def spread_chart(values: Mapping[str, Sequence[float]], *, title: str, axis: str
             own = np.sort(np.asarray(values[name], dtype=float))
             if not len(own):
                 continue
-            color = _SERIES[row % len(_SERIES)]
+            color = SERIES[row % len(SERIES)]
             # a low-discrepancy offset spreads the points without a random generator
             offset = (np.arange(len(own)) * 0.6180339887 % 1 - 0.5) * 0.5
             axes.scatter(own, row + offset, s=9, color=color, alpha=0.55, linewidths=0)
             low, middle, high = np.percentile(own, (25, 50, 75))
             axes.plot([low, high], [row, row], color=INK, linewidth=1.1)
             axes.plot([middle, middle], [row - 0.3, row + 0.3], color=INK, linewidth=1.6)
-        axes.set_yticks(range(len(names)), [_row_name(name) for name in names])
+        axes.set_yticks(range(len(names)), [row_name(name) for name in names])
         axes.set_ylim(len(names) - 0.4, -0.6)
         axes.tick_params(axis="y", length=0)
         axes.spines["left"].set_visible(False)
@@ -152,7 +112,7 @@ def spread_chart(values: Mapping[str, Sequence[float]], *, title: str, axis: str
         if unit_range:
             axes.set_xlim(-0.02, 1.02)
 
-    return _figure(draw, title=title, height=0.75 + 0.48 * max(len(values), 1))
+    return figure(draw, title=title, height=0.75 + 0.48 * max(len(values), 1))
 
 
 def legend(names: Sequence[str], *, dashed: str = "", solid: str = "") -> list[dict[str, str]]:
@@ -167,56 +127,3 @@ def legend(names: Sequence[str], *, dashed: str = "", solid: str = "") -> list[d
         if text
     ]
     return [*rows, *kinds] if len(rows) + len(kinds) > 1 else []
-
-
-def _figure(draw: Callable[["Axes"], None], *, title: str, height: float = HEIGHT) -> Markup:
-    """Draw one set of axes and return it as an inline SVG element."""
-    import matplotlib as mpl
-    from matplotlib.figure import Figure
-
-    with _LOCK, mpl.rc_context(), warnings.catch_warnings():
-        # the browser picks the font; matplotlib only measures with its own
-        warnings.filterwarnings("ignore", message="Glyph .* missing from font", category=UserWarning)
-        mpl.rcdefaults()
-        mpl.rcParams.update(_STYLE)
-        figure = Figure(figsize=(WIDTH, height), layout="constrained")
-        axes = figure.add_subplot()
-        draw(axes)
-        axes.set_facecolor("none")
-        axes.grid(visible=True, color=INK, alpha=0.12, linewidth=0.6)
-        axes.set_axisbelow(True)
-        buffer = io.StringIO()
-        empty = dict.fromkeys(("Date", "Creator", "Format", "Type"))
-        figure.savefig(buffer, format="svg", transparent=True, metadata=empty)
-    return _inline(buffer.getvalue(), title)
-
-
-def _inline(svg: str, title: str) -> Markup:
-    """Make a stand-alone SVG part of a page: no prolog, no fixed size, the page's colors, ids of its own."""
-    svg = svg[svg.index("<svg") :]
-    name = wording.clean(title)
-    mark = "c" + hashlib.sha256(f"{name}\n{svg}".encode()).hexdigest()[:8]
-    box = re.search(r'viewBox="([^"]+)"', svg)
-    view = box.group(1) if box else ""
-    opening = f'<svg class="chart" viewBox="{view}" role="img" aria-label="{escape(name)}">'
-    svg = opening + svg[svg.index(">") + 1 :]
-    svg = svg.replace("xlink:href", "href")
-    svg = re.sub(r' id="([^"]+)"', rf' id="{mark}-\1"', svg)
-    svg = re.sub(r'(url\(#|href="#)', rf"\g<1>{mark}-", svg)
-    svg = re.sub(r"font-family: [^;\"]+; ", "", svg)
-    svg = re.sub(r"<defs>\s*<style.*?</style>\s*</defs>", "", svg, flags=re.DOTALL)  # would hold for the whole page
-    for token, color in _TOKENS.items():
-        svg = svg.replace(token, color)
-    return Markup(svg)  # matplotlib escapes its texts; the title is escaped above
-
-
-def _row_name(name: str) -> str:
-    words = wording.clean(wording.title(name))
-    return words if len(words) <= LONGEST_NAME else words[: LONGEST_NAME - 1] + "…"
-
-
-def _short(value: float, _position: float) -> str:
-    for size, suffix in ((1e6, "M"), (1e3, "k")):
-        if abs(value) >= size:
-            return f"{value / size:g}{suffix}"
-    return f"{value:g}"
