@@ -70,12 +70,43 @@ def test_evaluate_classes_gives_the_shape_of_the_results_file() -> None:
     assert result["confusion"] == [[1, 0, 0], [0, 0, 0], [0, 1, 1]]
     assert list(result["summary"]) == ["a", "b", "c", "macro", "weighted", "all"]
     wanted = {"precision": 1.0, "recall": 0.5, "f1": pytest.approx(2 / 3), "iou": 0.5, "support": 2.0}
-    assert result["summary"]["c"] == wanted
+    assert result["summary"]["c"] == wanted | {"roc_auc": 1.0, "pr_auc": 1.0}
     assert all(type(row["support"]) is int for row in result["summary"].values())
     overall = result["summary"]["all"]
     assert overall["accuracy"] == pytest.approx(2 / 3)
     assert overall["balanced_accuracy"] == 0.75
     assert overall["mean_confidence"] == pytest.approx((0.7 + 0.5 + 0.4) / 3)
+
+
+def test_averages_leave_out_classes_without_an_area() -> None:
+    """Class b does not occur: only a and c have areas, and only a and c weigh."""
+    probabilities = np.array([[0.7, 0.2, 0.1], [0.1, 0.5, 0.4], [0.3, 0.3, 0.4]])
+    summary = evaluate_classes(["a", "a", "c"], probabilities, ("a", "b", "c"))["summary"]
+    assert math.isnan(summary["b"]["roc_auc"])
+    assert math.isnan(summary["b"]["pr_auc"])
+    areas = [summary[name]["roc_auc"] for name in ("a", "c")]
+    assert areas == [0.5, 0.75]
+    assert summary["macro"]["roc_auc"] == pytest.approx(np.mean(areas))
+    assert summary["weighted"]["roc_auc"] == pytest.approx((2 * areas[0] + areas[1]) / 3)
+
+
+def test_one_class_alone_has_no_roc_curve() -> None:
+    summary = evaluate_classes(["a", "a"], np.array([[0.7, 0.3], [0.4, 0.6]]), ("a", "b"))["summary"]
+    assert math.isnan(summary["a"]["roc_auc"])
+    assert math.isnan(summary["weighted"]["roc_auc"])
+    assert summary["a"]["pr_auc"] == 1.0
+
+
+def test_averages_agree_with_scikit_learn() -> None:
+    draws = np.random.Generator(np.random.Philox(key=5))
+    reference = draws.integers(0, 4, 60)
+    probabilities = draws.dirichlet(np.ones(4), 60)
+    summary = evaluate_classes([TUMOR_CLASSES[index] for index in reference], probabilities, TUMOR_CLASSES)["summary"]
+    for average in ("macro", "weighted"):
+        wanted = sklearn_metrics.roc_auc_score(reference, probabilities, multi_class="ovr", average=average)
+        assert summary[average]["roc_auc"] == pytest.approx(wanted)
+        wanted = sklearn_metrics.average_precision_score(np.eye(4)[reference], probabilities, average=average)
+        assert summary[average]["pr_auc"] == pytest.approx(wanted)
 
 
 def test_of_equal_probabilities_the_first_class_counts() -> None:
@@ -89,5 +120,7 @@ def test_faults_are_named() -> None:
         confusion_matrix(["a"], ["a", "a"], ["a"])
     with pytest.raises(InputError, match=r"shape \(1, 2\) for 1 cases and 3 classes"):
         evaluate_classes(["a"], np.ones((1, 2)), ("a", "b", "c"))
+    with pytest.raises(InputError, match="no cases to score"):
+        evaluate_classes([], np.ones((0, 2)), ("a", "b"))
     with pytest.raises(InputError, match="1 probabilities are not finite"):
         evaluate_classes(["a"], np.array([[np.nan, 1.0]]), ("a", "b"))

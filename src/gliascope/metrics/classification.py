@@ -1,16 +1,20 @@
-"""How well tumor classes are told apart: everything follows from the confusion matrix.
+"""How well tumor classes are told apart: by the answers (the confusion matrix) and by the probabilities (``ranking``).
 
 The confusion matrix has one row per *reference* class and one column per *predicted* class. The rule for empty classes
 is that of masks: undefined (``nan``) where a class neither occurs nor is predicted, 0 where only one of these holds.
+The areas under curves need cases of the class, the ROC curve others too; without them they are undefined.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gliascope.errors import InputError, LabelError
+from gliascope.metrics.ranking import Ranking, rank_classes
 
 IntArray = NDArray[np.int64]
 FloatArray = NDArray[np.float64]
@@ -78,15 +82,100 @@ def average_scores(scores: dict[str, FloatArray]) -> dict[str, dict[str, float]]
     Classes without a value are left out. ``support`` is the number of cases in both.
     """
     support = scores["support"]
-    total = float(support.sum())
     averages: dict[str, dict[str, float]] = {"macro": {}, "weighted": {}}
-    for name in ("precision", "recall", "f1", "iou"):
-        values, known = scores[name], ~np.isnan(scores[name])
+    for name, values in scores.items():
+        if name == "support":
+            continue
+        known = ~np.isnan(values)
+        cases = float(support[known].sum())
         averages["macro"][name] = _mean(values[known])
-        averages["weighted"][name] = float(values[known] @ support[known]) / total if total else float("nan")
+        averages["weighted"][name] = float(values[known] @ support[known]) / cases if cases else float("nan")
     for average in averages.values():
-        average["support"] = total
+        average["support"] = float(support.sum())
     return averages
+
+
+@dataclass(frozen=True, eq=False)
+class ClassifiedCases:
+    """Cases whose class is known, with the probabilities that a classifier gave.
+
+    Args:
+        reference: The class of each case as an index, shape ``(N,)``.
+        probabilities: Shape ``(N, C)``, finite.
+        classes: Names of the classes.
+    """
+
+    reference: NDArray[np.intp]
+    probabilities: NDArray[np.floating]
+    classes: tuple[str, ...]
+
+    @cached_property
+    def predicted(self) -> NDArray[np.intp]:
+        """The most probable class of each case, of equal ones the first, shape ``(N,)``."""
+        return np.asarray(np.argmax(self.probabilities, axis=1), dtype=np.intp)
+
+    @cached_property
+    def _confidence(self) -> FloatArray:
+        return np.asarray(self.probabilities.max(axis=1), dtype=np.float64)
+
+    @cached_property
+    def _ranking(self) -> Ranking:
+        return rank_classes(self.reference, self.probabilities)
+
+    def confusion(self, counts: FloatArray | None = None) -> IntArray:
+        """Return the confusion matrix, shape ``(C, C)``."""
+        size = len(self.classes)
+        places = self.reference * size + self.predicted
+        found = np.bincount(places, weights=counts, minlength=size * size)
+        return found.reshape(size, size).astype(np.int64)
+
+    def summary(self, counts: FloatArray | None = None) -> dict[str, dict[str, float]]:
+        """Return every figure by row (a class, ``macro``, ``weighted``, ``all``) and name; see ``evaluate_classes``.
+
+        Args:
+            counts: How often each case counts, whole numbers, shape ``(N,)``; None: once.
+        """
+        confusion = self.confusion(counts)
+        curves = self._ranking.counted(counts)
+        scores = class_scores(confusion)
+        support = scores.pop("support")
+        scores |= {"roc_auc": curves.roc_auc(), "pr_auc": curves.average_precision(), "support": support}
+        per_class = {
+            label: {name: float(values[index]) for name, values in scores.items()}
+            for index, label in enumerate(self.classes)
+        }
+        overall = {
+            "accuracy": accuracy_score(confusion),
+            "balanced_accuracy": balanced_accuracy_score(confusion),
+            "mean_confidence": float(np.average(self._confidence, weights=counts)),
+            "support": float(confusion.sum()),
+        }
+        return {**per_class, **average_scores(scores), "all": overall}
+
+
+def classified_cases(
+    labels: Sequence[str], probabilities: NDArray[np.floating], classes: Sequence[str]
+) -> ClassifiedCases:
+    """Check what a classifier said of cases whose class is known.
+
+    Args:
+        labels: Reference class of each case.
+        probabilities: Shape ``(N, C)``, in the order of ``classes``.
+        classes: Names of the classes.
+
+    Raises:
+        InputError: There are no cases, the number of labels, of probabilities or of classes differ, or a probability
+            is not finite.
+        LabelError: A label is none of the classes.
+    """
+    if not len(labels):
+        raise InputError("there are no cases to score")
+    if probabilities.shape != (len(labels), len(classes)):
+        cause = f"probabilities of shape {probabilities.shape} for {len(labels)} cases and {len(classes)} classes"
+        raise InputError(cause)
+    if not np.isfinite(probabilities).all():
+        raise InputError(f"{np.count_nonzero(~np.isfinite(probabilities))} probabilities are not finite")
+    return ClassifiedCases(_indices(labels, classes), probabilities, tuple(classes))
 
 
 def evaluate_classes(
@@ -103,34 +192,20 @@ def evaluate_classes(
 
     Returns:
         ``classes``, ``confusion`` (rows are references) and ``summary``: per class and for ``macro`` and ``weighted``
-        precision, recall, f1 (Dice), iou and support; for ``all`` accuracy, balanced accuracy, mean confidence (the
-        mean of the largest probability) and support. Undefined values are ``nan``.
+        precision, recall, f1 (Dice), iou, roc_auc and pr_auc (each class against all others) and support; for ``all``
+        accuracy, balanced accuracy, mean confidence (the mean of the largest probability) and support. Undefined
+        values are ``nan``; averages leave them out.
 
     Raises:
-        InputError: The number of labels, of probabilities or of classes differ, or a probability is not finite.
+        InputError: There are no cases, the number of labels, of probabilities or of classes differ, or a probability
+            is not finite.
         LabelError: A label is none of the classes.
     """
-    if probabilities.shape != (len(labels), len(classes)):
-        cause = f"probabilities of shape {probabilities.shape} for {len(labels)} cases and {len(classes)} classes"
-        raise InputError(cause)
-    if not np.isfinite(probabilities).all():
-        raise InputError(f"{np.count_nonzero(~np.isfinite(probabilities))} probabilities are not finite")
-    predicted = [classes[index] for index in np.argmax(probabilities, axis=1)]
-    confusion = confusion_matrix(predicted, labels, classes)
-    scores = class_scores(confusion)
-    per_class = {
-        label: {name: float(values[index]) for name, values in scores.items()} for index, label in enumerate(classes)
-    }
-    overall = {
-        "accuracy": accuracy_score(confusion),
-        "balanced_accuracy": balanced_accuracy_score(confusion),
-        "mean_confidence": _mean(probabilities.max(axis=1)),
-        "support": float(len(labels)),
-    }
-    summary = {**per_class, **average_scores(scores), "all": overall}
+    cases = classified_cases(labels, probabilities, classes)
+    summary: dict[str, dict[str, Any]] = {name: dict(row) for name, row in cases.summary().items()}
     for row in summary.values():
         row["support"] = int(row["support"])  # a number of cases, not a measure
-    return {"classes": list(classes), "confusion": confusion.tolist(), "summary": summary}
+    return {"classes": list(classes), "confusion": cases.confusion().tolist(), "summary": summary}
 
 
 def _indices(names: Sequence[str], classes: Sequence[str]) -> NDArray[np.intp]:
