@@ -17,9 +17,8 @@ over 25, 30, 40, 50 and 60 patients::
     Dice-like, 6 % of the cases at 0    87.8 … 93.4 (91.1)  89.3 … 94.0 (92.1)  88.0 … 94.8 (91.8)  91.2 … 96.0 (93.5)
 
 (All with the exact limit of ``bootstrap_interval`` where every case is a hit; medians of the Dice-like values: 94.5 …
-96.5.) Shares jump with the number of cases,
-as only ``n + 1`` values are possible. The last row is a limit of every such method: of a rare total failure that the
-sample happens to lack, no resample can know.
+96.5.) Shares jump with the number of cases. The last row is a limit of every such method: of a rare total failure that
+the sample happens to lack, no resample can know.
 """
 
 from collections.abc import Callable, Hashable, Sequence
@@ -29,17 +28,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtr, stdtrit
 
-from gliascope.metrics.resampling import (
-    BLOCK,
-    cluster_numbers,
-    drawn_counts,
-    drawn_rows,
-    drawn_signs,
-    every_sign,
-)
+from gliascope.metrics.resampling import BLOCK, cluster_numbers, drawn_counts, drawn_rows, drawn_signs, every_sign
 
 FloatArray = NDArray[np.float64]
 Interval = tuple[float, float]
+
+RESAMPLES, LEVEL = 2000, 0.95
+METHOD = "bootstrap of patients, expanded percentiles"
+"""What results say of their intervals."""
 
 FEWEST = 3
 """Clusters below which no interval is given: two patients say nothing of a third."""
@@ -59,8 +55,8 @@ def bootstrap_interval(
     clusters: Sequence[Hashable],
     statistic: Literal["mean", "median"] = "mean",
     *,
-    resamples: int = 2000,
-    level: float = 0.95,
+    resamples: int = RESAMPLES,
+    level: float = LEVEL,
     seed: int = 0,
     bounds: Interval | None = None,
 ) -> Interval | None:
@@ -109,8 +105,8 @@ def bootstrap_intervals(
     figures: Callable[[NDArray[np.intp]], ArrayLike],
     clusters: Sequence[Hashable],
     *,
-    resamples: int = 2000,
-    level: float = 0.95,
+    resamples: int = RESAMPLES,
+    level: float = LEVEL,
     seed: int = 0,
 ) -> list[Interval | None]:
     """Confidence intervals of figures of any kind, from the same resamples of whole patients.
