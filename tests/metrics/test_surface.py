@@ -2,6 +2,9 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
 from gliascope.errors import GeometryError, LabelError
@@ -15,9 +18,30 @@ from gliascope.metrics.surface import (
     hausdorff_pooled,
     surface_dice,
 )
+from gliascope.metrics.surface_area import hausdorff_area, surface_element_distances
 
 BoolArray = NDArray[np.bool_]
+Masks = tuple[BoolArray, BoolArray]
+Spacing = tuple[float, ...]
+
 MM = (1.0, 1.0, 1.0)
+SIZES = st.sampled_from([0.5, 0.9375, 1.0, 2.2, 6.0])
+JOINED = [hausdorff, hausdorff_directed_max, hausdorff_pooled, average_distance, average_distance_directed]
+
+
+def pairs(shape: tuple[int, ...]) -> st.SearchStrategy[tuple[Masks, Spacing]]:
+    masks = st.tuples(arrays(np.bool_, shape), arrays(np.bool_, shape)).filter(lambda both: all(map(np.any, both)))
+    return st.tuples(masks, st.tuples(*[SIZES] * len(shape)))
+
+
+PAIRS = pairs((5, 4, 4)) | pairs((7, 6))
+
+
+def figures(prediction: BoolArray, reference: BoolArray, spacing: Spacing) -> list[float]:
+    """Every distance between two masks."""
+    distances = border_distances(prediction, reference, spacing)
+    elements = surface_element_distances(prediction, reference, spacing)
+    return [*(join(distances) for join in JOINED), hausdorff_area(elements, 94.97), hausdorff_area(elements, 100.0)]
 
 
 def cube(*corners_and_sizes: tuple[int, int, int, int], shape: tuple[int, ...] = (40, 40, 40)) -> BoolArray:
@@ -77,9 +101,7 @@ def test_the_border_is_what_touches_the_background_by_a_face() -> None:
     assert distances.to_prediction.size == 26
 
 
-@pytest.mark.parametrize(
-    "measure", [hausdorff, hausdorff_directed_max, hausdorff_pooled, average_distance, average_distance_directed]
-)
+@pytest.mark.parametrize("measure", JOINED)
 def test_a_shift_by_one_slice_is_one_slice_thickness(measure: Callable[[BorderDistances], float]) -> None:
     prediction, reference = cube((0, 0, 3, 1), shape=(1, 1, 9)), cube((0, 0, 4, 1), shape=(1, 1, 9))
     assert measure(border_distances(prediction, reference, (0.9, 0.9, 6.0))) == pytest.approx(6.0)
@@ -103,3 +125,51 @@ def test_what_has_no_distance_is_refused() -> None:
         border_distances(mask[0, 0], mask[0, 0], (1.0,))
     with pytest.raises(ValueError, match="tolerance is 0 or more"):
         surface_dice(border_distances(mask, mask, MM), tolerance=-1.0)
+
+
+@given(pair=PAIRS)
+@settings(max_examples=40, deadline=None)
+def test_the_masks_may_be_swapped(pair: tuple[Masks, Spacing]) -> None:
+    (prediction, reference), spacing = pair
+    assert figures(prediction, reference, spacing) == pytest.approx(figures(reference, prediction, spacing))
+
+
+@given(pair=PAIRS)
+@settings(max_examples=30, deadline=None)
+def test_identical_masks_are_nowhere_apart(pair: tuple[Masks, Spacing]) -> None:
+    (mask, _), spacing = pair
+    assert figures(mask, mask.copy(), spacing) == [0.0] * 7
+    assert surface_dice(border_distances(mask, mask, spacing), 0.0) == 1.0
+
+
+@given(pair=PAIRS, before=st.integers(0, 3), after=st.integers(0, 3))
+@settings(max_examples=40, deadline=None)
+def test_the_image_around_the_masks_does_not_count(pair: tuple[Masks, Spacing], before: int, after: int) -> None:
+    (prediction, reference), spacing = pair
+    padded = np.pad(prediction, (before, after)), np.pad(reference, (before, after))
+    assert figures(*padded, spacing) == figures(prediction, reference, spacing)
+
+
+@given(pair=PAIRS, factor=st.sampled_from([0.1, 0.7, 3.0]))
+@settings(max_examples=40, deadline=None)
+def test_distances_grow_with_the_voxels(pair: tuple[Masks, Spacing], factor: float) -> None:
+    masks, spacing = pair
+    larger = tuple(size * factor for size in spacing)
+    assert figures(*masks, larger) == pytest.approx([factor * figure for figure in figures(*masks, spacing)], rel=1e-6)
+
+
+@given(pair=PAIRS)
+@settings(max_examples=40, deadline=None)
+def test_axes_may_be_mirrored_and_exchanged(pair: tuple[Masks, Spacing]) -> None:
+    masks, spacing = pair
+    turned = [np.flip(mask).T for mask in masks]
+    assert figures(turned[0], turned[1], spacing[::-1]) == pytest.approx(figures(*masks, spacing), rel=1e-6)
+
+
+@given(pair=PAIRS)
+@settings(max_examples=30, deadline=None)
+def test_no_percentile_exceeds_the_largest_distance(pair: tuple[Masks, Spacing]) -> None:
+    distances = border_distances(*pair[0], pair[1])
+    assert hausdorff_directed_max(distances, 100.0) == hausdorff_pooled(distances, 100.0) == hausdorff(distances)
+    assert max(hausdorff_directed_max(distances), hausdorff_pooled(distances)) <= hausdorff(distances)
+    assert surface_dice(distances, hausdorff(distances)) == 1.0

@@ -122,7 +122,7 @@ def hausdorff_pooled(distances: BorderDistances, percent: float = 95.0) -> float
 def average_distance(distances: BorderDistances) -> float:
     """Average symmetric surface distance (ASSD): the mean over the border voxels of both masks together.
 
-    (Σ distances of the prediction + Σ distances of the reference) / (n + m).
+    (Σ distances of the prediction + Σ distances of the reference) / (n + m). MONAI and MedPy (0.5.2) compute it.
 
     Returns:
         0 or more, in the unit of the spacing, lower is better.
@@ -136,13 +136,14 @@ def average_distance(distances: BorderDistances) -> float:
 def average_distance_directed(distances: BorderDistances) -> float:
     """Average symmetric surface distance, the other way: the mean of the two directed means.
 
-    Differs from ``average_distance`` where one border has more voxels than the other. MedPy and panoptica compute it.
+    Differs from ``average_distance`` where one border has more voxels than the other. Panoptica computes it, and MedPy
+    did until 0.4.
 
     Returns:
         0 or more, in the unit of the spacing, lower is better.
 
     Source:
-        ``medpy.metric.binary.assd``.
+        ``panoptica.metrics.assd``; https://github.com/loli/medpy/issues/108.
     """
     return (float(distances.to_reference.mean()) + float(distances.to_prediction.mean())) / 2.0
 

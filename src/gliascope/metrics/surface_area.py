@@ -211,8 +211,8 @@ def _cells(mask: BoolArray) -> NDArray[np.uint8]:
 
 
 def _crossed(cells: NDArray[np.uint8]) -> BoolArray:
-    full = 2**2**cells.ndim - 1
-    return (cells != 0) & (cells != full)
+    crossed: BoolArray = (cells != 0) & (cells != 2**2**cells.ndim - 1)
+    return crossed
 
 
 def _weighted_percentile(distances: FloatArray, areas: FloatArray, percent: float) -> float:
