@@ -16,6 +16,7 @@ from gliascope.metrics.surface import (
     hausdorff,
     hausdorff_directed_max,
     hausdorff_pooled,
+    joint_box,
     surface_dice,
 )
 from gliascope.metrics.surface_area import hausdorff_area, surface_element_distances
@@ -107,6 +108,14 @@ def test_a_shift_by_one_slice_is_one_slice_thickness(measure: Callable[[BorderDi
     assert measure(border_distances(prediction, reference, (0.9, 0.9, 6.0))) == pytest.approx(6.0)
 
 
+def test_the_joint_box_holds_both_arrays_and_no_more() -> None:
+    labels, mask = np.zeros((9, 8, 7), dtype=np.uint8), np.zeros((9, 8, 7), dtype=np.bool_)
+    assert joint_box(labels, mask) == (slice(0, 0),) * 3
+    labels[2, 7, 3] = 4
+    mask[5, 1:3, 3] = True
+    assert joint_box(labels, mask) == joint_box(mask, labels) == (slice(2, 6), slice(1, 8), slice(3, 4))
+
+
 def test_what_has_no_distance_is_refused() -> None:
     mask = cube((1, 1, 1, 2), shape=(4, 4, 4))
     with pytest.raises(ValueError, match="empty mask has no border"):
@@ -123,6 +132,9 @@ def test_what_has_no_distance_is_refused() -> None:
         border_distances(mask, mask, (1.0, 0.0, 1.0))
     with pytest.raises(ValueError, match="2-D or 3-D"):
         border_distances(mask[0, 0], mask[0, 0], (1.0,))
+    for percentile in (hausdorff_pooled, hausdorff_directed_max):
+        with pytest.raises(ValueError, match="Percentiles must be"):
+            percentile(border_distances(mask, mask, MM), 101.0)
     with pytest.raises(ValueError, match="tolerance is 0 or more"):
         surface_dice(border_distances(mask, mask, MM), tolerance=-1.0)
 

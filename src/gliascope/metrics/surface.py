@@ -75,6 +75,8 @@ def border_distances(prediction: BoolArray, reference: BoolArray, spacing: Seque
 def hausdorff(distances: BorderDistances) -> float:
     """Hausdorff distance: the largest distance from any border voxel of one mask to the border of the other.
 
+    max(max of one direction, max of the other), over the distances of two masks that both have a voxel.
+
     Returns:
         0 or more, in the unit of the spacing, lower is better, 0 where the borders are the same. One voxel decides.
 
@@ -96,6 +98,9 @@ def hausdorff_directed_max(distances: BorderDistances, percent: float = 95.0) ->
     Returns:
         0 or more, in the unit of the spacing, lower is better.
 
+    Raises:
+        ValueError: The percentage is outside 0…100.
+
     Source:
         Maier-Hein et al. 2024 (Metrics Reloaded), doi:10.1038/s41592-023-02151-z.
     """
@@ -108,7 +113,7 @@ def hausdorff_pooled(distances: BorderDistances, percent: float = 95.0) -> float
     """Percentile Hausdorff distance, the lenient way: one percentile over the distances of both directions together.
 
     A small far lesion vanishes in the pool, as it does not with ``hausdorff_directed_max``. MedPy, panoptica and the
-    BraTS challenges until 2022 (there in voxels) define it so. Arguments as ``hausdorff_directed_max``.
+    BraTS challenges until 2022 (there in voxels) define it so. Arguments and errors as ``hausdorff_directed_max``.
 
     Returns:
         0 or more, in the unit of the spacing, lower is better.
@@ -194,18 +199,18 @@ def check_masks(prediction: BoolArray, reference: BoolArray, spacing: Sequence[f
         raise ValueError("an empty mask has no border")
 
 
-def joint_box(prediction: BoolArray, reference: BoolArray) -> tuple[slice, ...]:
-    """Return the smallest box that holds both masks, of which one has a voxel: outside it are neither border nor path.
+def joint_box(first: NDArray[np.generic], second: NDArray[np.generic]) -> tuple[slice, ...]:
+    """Return the smallest box that holds whatever is not zero in two arrays of one shape; empty where all is zero.
 
-    A nearest border voxel always lies in the box, so distances measured inside are those of the whole image.
+    Distances between two masks are the same inside it as in the whole image.
     """
-    bounds: list[slice] = []
-    for axis in range(prediction.ndim):
-        others = tuple(other for other in range(prediction.ndim) if other != axis)
-        inside = (*bounds, *[slice(None)] * (prediction.ndim - axis))
-        occupied = np.flatnonzero(prediction[inside].any(axis=others) | reference[inside].any(axis=others))
-        bounds.append(slice(int(occupied[0]), int(occupied[-1]) + 1))
-    return tuple(bounds)
+    box: list[slice] = []
+    for axis in range(first.ndim):
+        others = tuple(other for other in range(first.ndim) if other != axis)
+        narrowed = tuple(box)  # along the axes already done: the later ones have less to read
+        occupied = np.flatnonzero(first[narrowed].any(axis=others) | second[narrowed].any(axis=others))
+        box.append(slice(int(occupied[0]), int(occupied[-1]) + 1) if occupied.size else slice(0, 0))
+    return tuple(box)
 
 
 def distances_between(points: BoolArray, targets: BoolArray, spacing: Sequence[float]) -> FloatArray:
