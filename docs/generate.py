@@ -14,7 +14,7 @@ import typer
 from gliascope.cli import app
 from gliascope.config import RunConfig
 from gliascope.labels import SCHEMES
-from gliascope.metrics import METRICS
+from gliascope.metrics import PROTOCOLS, Metric
 from gliascope.settings import Settings
 from gliascope.workflow.listing import list_datasets, list_networks, list_recipes
 
@@ -102,13 +102,59 @@ def recipes() -> str:
 
 
 def metrics() -> str:
-    """List every measure with unit, direction and what an empty mask gives."""
-    rows = []
-    for name, metric in METRICS.items():
-        first = (metric.function.__doc__ or "").strip().splitlines()[0]
-        one = "as the formula says" if metric.empty_one is None else f"{metric.empty_one:g}"
-        rows.append((f"`{name}`", first, metric.unit or "ratio", metric.direction, f"{metric.empty_both:g}", one))
-    return _page(["# Metrics", NOTE, _table(("name", "what", "unit", "better", "both empty", "one empty"), rows)])
+    """Describe every protocol: what it decides, and each of its metrics with unit, range and empty-mask rule."""
+    parts = ["# Metrics", NOTE, _METRICS_INTRODUCTION]
+    head = ("name", "what", "unit", "range", "better", "both empty", "one empty", "source")
+    for name, protocol in PROTOCOLS.items():
+        facts = [
+            ("source", protocol.source),
+            ("HD95", protocol.hausdorff),
+            ("scored", protocol.pooling),
+            ("distances in", protocol.spacing),
+            ("unknown voxel size", _without_spacing(protocol.needs_spacing, protocol.spacing)),
+            ("empty masks", protocol.empty),
+            ("infinite distance", _infinite(protocol.infinite, protocol.spacing)),
+            ("`--tolerance`", "of `nsd`; 1 mm unless given" if protocol.has_tolerance else "not taken"),
+        ]
+        rows = [(f"`{key}`", *_metric_cells(metric)) for key, metric in protocol.metrics.items()]
+        parts += [f"## `{name}`: {protocol.title}", _table(("", ""), facts), _table(head, rows)]
+    return _page(parts)
+
+
+_METRICS_INTRODUCTION = """Masks are scored by a named protocol (`gliascope evaluate --protocol NAME`); numbers of two
+protocols do not compare. TP, FP, FN and TN are voxels; a border voxel of a mask has a face (in 2-D an edge) neighbor
+outside it. Everything works in 2-D and 3-D, with voxels of any shape, in any label scheme."""
+
+
+def _without_spacing(needed: bool, spacing: str) -> str:
+    if spacing == "voxels":
+        return "not needed"
+    return "refused (`E_SPACING`)" if needed else "what is in mm or ml is undefined (`W_NO_SPACING`)"
+
+
+def _infinite(infinite: float | None, spacing: str) -> str:
+    if infinite is not None:
+        return f"{infinite:g} mm"
+    return "the diagonal of the image" if spacing == "voxels" else "stays infinite; counted, left out of means"
+
+
+def _metric_cells(metric: Metric) -> tuple[str, ...]:
+    first = (metric.function.__doc__ or "").strip().splitlines()[0]
+    one = "as the formula says" if metric.empty_one is None else _number(metric.empty_one)
+    span = f"{_number(metric.low)}…{_number(metric.high)}"
+    return (
+        first.replace("|", "\\|"),
+        metric.unit or "ratio",
+        span,
+        metric.direction,
+        _number(metric.empty_both),
+        one,
+        metric.source,
+    )
+
+
+def _number(value: float) -> str:
+    return {"nan": "undefined", "inf": "∞"}.get(f"{value:g}", f"{value:g}")
 
 
 def labels() -> str:

@@ -26,6 +26,7 @@ def test_undefined_values_are_counted_and_left_out() -> None:
         "sd": pytest.approx(0.3535533905932738),
         "n": 2,
         "missing": 2,
+        "infinite": 0,
     }
 
 
@@ -40,8 +41,20 @@ def test_one_value_has_no_spread() -> None:
     assert math.isnan(summarize([0.5])["sd"])
 
 
-def test_an_infinite_value_makes_the_mean_infinite_and_the_spread_undefined() -> None:
-    summary = summarize([1.0, 2.0, math.inf])
-    assert summary["mean"] == math.inf
-    assert summary["median"] == 2.0
-    assert math.isnan(summary["sd"])
+def test_infinite_values_are_counted_and_left_out_of_the_mean_but_not_of_the_median() -> None:
+    assert summarize([1.0, 3.0, math.inf, NAN]) == {
+        "mean": 2.0,
+        "median": 3.0,
+        "sd": pytest.approx(math.sqrt(2)),
+        "n": 3,
+        "missing": 1,
+        "infinite": 1,
+    }
+
+
+def test_where_most_are_infinite_the_median_is() -> None:
+    summary = summarize([1.0, math.inf, math.inf])
+    assert (summary["mean"], summary["median"], summary["infinite"]) == (1.0, math.inf, 2)
+    nothing_finite = summarize([math.inf])
+    assert math.isnan(nothing_finite["mean"])
+    assert nothing_finite["n"] == nothing_finite["infinite"] == 1

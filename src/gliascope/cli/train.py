@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from gliascope.cli import options
+from gliascope.cli.score_lines import score_lines
 from gliascope.cli.session import Session
 
 Data = Annotated[Path, typer.Option("--data", metavar="ROOT", help="The data set's folder.")]
@@ -79,6 +80,18 @@ def evaluate(
     split: Annotated[str, typer.Option(metavar="test|validation|train", help="Part of the run's split.")] = "test",
     data: Annotated[Path | None, typer.Option(metavar="ROOT", help="The data set's folder, if it moved.")] = None,
     scheme: options.Scheme = None,
+    protocol: Annotated[
+        str,
+        typer.Option(help="How masks are scored: plain, legacy, brats2023, brats2023-men, brats2023-met, …"),
+    ] = "plain",
+    tolerance: Annotated[
+        float | None,
+        typer.Option(metavar="MM", help="How far borders may lie apart and agree (nsd); 1 mm unless given."),
+    ] = None,
+    spacing: options.Spacing = None,
+    patients: Annotated[
+        Path | None, typer.Option(metavar="CSV", help="case,patient: whose the label maps are, for the intervals.")
+    ] = None,
     backend: options.Backend = "auto",
     json: options.Json = None,
     device: options.Device = "auto",
@@ -92,14 +105,17 @@ def evaluate(
     [b]Examples[/b]
 
       gliascope evaluate runs/lgg
+      gliascope evaluate runs/lgg --tolerance 2 --spacing 1,1
       gliascope evaluate predictions/ references/ --scheme brats2023 --json -
+      gliascope evaluate predictions/ references/ --protocol brats2023 --scheme brats2023 -o scores
     """
     with Session(json=json, quiet=quiet, debug=debug) as session:
         from gliascope.files.atomic import check_place
         from gliascope.workflow.evaluate import FACTS_FILE
         from gliascope.workflow.evaluate import evaluate as score
 
-        folder = output or (run / f"evaluation-{split}" if references is None else None)
+        own = f"evaluation-{split}" + ("" if protocol == "plain" else f"-{protocol}")
+        folder = output or (run / own if references is None else None)
         # The run's own evaluation folder is ours to replace; a folder that the user names is not.
         if output is not None:
             check_place(output, overwrite=overwrite, mark=FACTS_FILE)
@@ -109,6 +125,10 @@ def evaluate(
             split=split,
             data=data,
             scheme=scheme,
+            protocol=protocol,
+            tolerance_mm=tolerance,
+            spacing_mm=options.millimeters(spacing),
+            patients=patients,
             backend=backend,
             device=device,
             threads=threads,
@@ -117,23 +137,7 @@ def evaluate(
         if folder is not None:
             result.save(folder, overwrite=overwrite or output is None)
         session.warn(result.facts["warnings"])
-        session.done(result.facts, _score_lines(result.facts, folder))
-
-
-def _score_lines(facts: dict[str, Any], folder: Path | None) -> Iterator[str]:
-    counts = ", ".join(f"{name.replace('_', ' ')} {n}" for name, n in facts["counts"].items())
-    yield f"protocol {facts['protocol']}; {facts['split']}; {counts}"
-    for name, row in facts["summary"].items():
-        shown = (f"{metric} {_figure(value)}" for metric, value in row.items() if not metric.endswith("voxels"))
-        yield f"  {name}: {', '.join(shown)}"
-    if folder is not None:
-        yield f"open {folder / 'report.html'}"
-
-
-def _figure(value: Any) -> str:  # noqa: ANN401 - a number, a summary, or None
-    if isinstance(value, dict):
-        return "undefined" if value["mean"] is None else f"{value['mean']:.3f} (median {value['median']:.3f})"
-    return "undefined" if value is None else f"{value:.3f}" if isinstance(value, float) else str(value)
+        session.done(result.facts, score_lines(result.facts, folder))
 
 
 def demo(

@@ -7,12 +7,14 @@ from typing import Any
 from gliascope.errors import UsageError
 from gliascope.files import atomic
 from gliascope.labels import scheme_named
+from gliascope.metrics import protocol_named
 from gliascope.report import evaluation_page
 from gliascope.scan import check_same_grid
 from gliascope.workflow.case_table import cases_csv
 from gliascope.workflow.evaluate_run import evaluate_run
-from gliascope.workflow.mask_scores import score_masks, segmentation_facts
+from gliascope.workflow.mask_scores import MaskScores
 from gliascope.workflow.pairs import pair_masks, predicted_scheme, read_mask
+from gliascope.workflow.patients import read_patients
 from gliascope.workflow.progress import ProgressCallback, silent
 from gliascope.workflow.provenance import made
 
@@ -41,6 +43,10 @@ def evaluate(
     split: str = "test",
     data: str | Path | None = None,
     scheme: str | None = None,
+    protocol: str = "plain",
+    tolerance_mm: float | None = None,
+    spacing_mm: tuple[float, ...] | None = None,
+    patients: str | Path | None = None,
     backend: str = "auto",
     device: str = "auto",
     threads: int | None = None,
@@ -55,24 +61,38 @@ def evaluate(
         data: The data set's root, where it has moved since the training.
         scheme: What the label numbers mean, where the values leave it open; masks that ``predict`` wrote say it
             themselves.
+        protocol: How masks are scored, a name of ``metrics.PROTOCOLS``; numbers of two protocols do not compare.
+        tolerance_mm: How far borders may lie apart and still agree (``nsd``); None: 1 mm. Of protocol ``plain`` only.
+        spacing_mm: Voxel size of masks that carry none, as pictures do.
+        patients: A CSV ``case,patient`` for label maps, so that intervals take cases of one patient together.
         backend: ``auto``, ``openvino`` or ``torch``.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
         threads: CPU threads; None: all cores.
         progress: Told how far it is.
 
     Raises:
-        UsageError: An option belongs to the other kind of evaluation.
-        InputError: A reference has no prediction, grids differ, or a file cannot be used.
+        UsageError: An option belongs to the other kind of evaluation, or there is no such protocol.
+        InputError: A reference has no prediction, grids differ, a file cannot be used, or the protocol needs a voxel
+            size that is not known.
         LabelError: The label values fit several schemes and none was named.
     """
+    protocol_named(protocol)
     if references is None:
-        _refuse({"scheme": scheme}, "a run, whose model and data set name their schemes")
+        _refuse({"scheme": scheme, "patients": patients}, "a run, whose model and data set name scheme and patients")
         predictor_options = {"backend": backend, "device": device, "threads": threads}
-        return Evaluation(*evaluate_run(Path(run_or_predictions), split, data, predictor_options, progress))
+        facts, page = evaluate_run(
+            *(Path(run_or_predictions), split, data, predictor_options, progress),
+            protocol=protocol,
+            tolerance_mm=tolerance_mm,
+            spacing_mm=spacing_mm,
+        )
+        return Evaluation(facts, page)
     run_options = {"data": data, "backend": backend, "device": device, "threads": threads, "split": split}
     defaults = {"backend": "auto", "device": "auto", "split": "test"}
     _refuse({k: v for k, v in run_options.items() if v != defaults.get(k)}, "label maps, where nothing is computed")
-    return _evaluate_folders(Path(run_or_predictions), Path(references), scheme, progress)
+    scores = MaskScores(protocol, tolerance_mm, spacing_mm)
+    folders = Path(run_or_predictions), Path(references)
+    return _evaluate_folders(*folders, scores, scheme=scheme, patients=patients, progress=progress)
 
 
 def _refuse(given: dict[str, Any], what: str) -> None:
@@ -84,19 +104,25 @@ def _refuse(given: dict[str, Any], what: str) -> None:
 
 
 def _evaluate_folders(
-    predictions: Path, references: Path, scheme: str | None, progress: ProgressCallback
+    predictions: Path,
+    references: Path,
+    scores: MaskScores,
+    *,
+    scheme: str | None,
+    patients: str | Path | None,
+    progress: ProgressCallback,
 ) -> Evaluation:
     pairs, notices = pair_masks(predictions, references)
     noticed = list(notices)
     named = None if scheme is None else scheme_named(scheme)
-    rows = []
+    known = {} if patients is None else read_patients(Path(patients), [pair.case for pair in pairs])
     for number, pair in enumerate(pairs):
         progress("evaluate", number, len(pairs))
         reference = read_mask(pair.reference, named)
         prediction = read_mask(pair.prediction, predicted_scheme(pair.prediction) or named)
         noticed += [*reference.notices, *prediction.notices]
         check_same_grid(reference.grid, prediction.grid, file=pair.prediction.name, against=pair.reference.name)
-        rows.append(score_masks(pair.case, None, prediction, reference))
+        scores.add(pair.case, known.get(pair.case), prediction, reference)
     progress("evaluate", len(pairs), len(pairs))
-    facts = {"name": "Evaluation", **made(), **segmentation_facts(rows, "given", noticed)}
+    facts = {"name": "Evaluation", **made(), **scores.facts("given", noticed)}
     return Evaluation(facts, evaluation_page(facts))

@@ -16,7 +16,7 @@ from gliascope.report import Tile, evaluation_page, tile
 from gliascope.scan import Scan
 from gliascope.settings import Settings, load_settings
 from gliascope.workflow.class_scores import classification_facts, classification_row
-from gliascope.workflow.mask_scores import score_masks, segmentation_facts
+from gliascope.workflow.mask_scores import MaskScores, refuse_mask_options
 from gliascope.workflow.progress import ProgressCallback
 from gliascope.workflow.provenance import data_hash, made
 from gliascope.workflow.run_folder import CONFIG_FILE, MODEL_FOLDER, SPLIT_FILE, read_config, read_curves, read_run
@@ -30,15 +30,28 @@ class _RunData(Settings):
 
 
 def evaluate_run(
-    run: Path, split: str, data: str | Path | None, predictor_options: dict[str, Any], progress: ProgressCallback
+    run: Path,
+    split: str,
+    data: str | Path | None,
+    predictor_options: dict[str, Any],
+    progress: ProgressCallback,
+    *,
+    protocol: str = "plain",
+    tolerance_mm: float | None = None,
+    spacing_mm: tuple[float, ...] | None = None,
 ) -> tuple[dict[str, Any], str]:
     """Predict and score one part of a run's split; return the ``evaluate`` JSON and the page."""
     facts = read_run(run)
     model = load_model(run / MODEL_FOLDER)
     cases, part_notices = _cases_of_run(run, facts, split, data)
     predictor = Predictor(model, **predictor_options)
-    score = _classify_cases if model.facts.task == "classify" else _segment_cases
-    scored, gallery = score(predictor, cases, f"{split} of: {facts['split']}", part_notices, progress)
+    part = f"{split} of: {facts['split']}"
+    if model.facts.task == "classify":
+        refuse_mask_options(protocol, tolerance_mm, spacing_mm)
+        scored, gallery = _classify_cases(predictor, cases, part, part_notices, progress)
+    else:
+        scores = MaskScores(protocol, tolerance_mm, spacing_mm)
+        scored, gallery = _segment_cases(predictor, cases, part, part_notices, progress, scores=scores)
     result = {
         "name": f"{facts['name']}: {split} cases",
         "model": model.facts.name,
@@ -85,11 +98,17 @@ def _predicted(predictor: Predictor, case: Case, scan: Scan) -> Segmentation | C
 
 
 def _segment_cases(
-    predictor: Predictor, cases: Sequence[Case], split: str, notices: Sequence[Notice], progress: ProgressCallback
+    predictor: Predictor,
+    cases: Sequence[Case],
+    split: str,
+    notices: Sequence[Notice],
+    progress: ProgressCallback,
+    *,
+    scores: MaskScores,
 ) -> tuple[dict[str, Any], list[Tile]]:
     noticed = list(notices)
     answers = predictor.parts.outputs if predictor.parts.target and predictor.parts.target.mode == "regions" else None
-    rows = []
+    leading = next(iter(scores.rules.metrics))
     worst: list[tuple[float, Tile]] = []
     for number, case in enumerate(cases):
         progress("evaluate", number, len(cases))
@@ -98,15 +117,14 @@ def _segment_cases(
         if not isinstance(result, Segmentation):
             raise InputError("the model gives classes, not masks", file=case.id)
         noticed += [*scan.notices, *reference.notices, *result.notices]
-        row = score_masks(case.id, case.patient, result.label_map, reference, regions=answers)
-        rows.append(row)
-        region, dice = next((name, scores["dice"]) for name, scores in row.items() if isinstance(scores, dict))
+        row = scores.add(case.id, case.patient, result.label_map, reference, regions=answers)
+        region, dice = next((name, each[leading]) for name, each in row.items() if isinstance(each, dict))
         if np.isfinite(dice):
             picture = tile(scan, result.label_map, reference=reference)
             worst.append((dice, {"image": picture, "caption": f"{case.id}: Dice {region} {dice:.3f}"}))
             worst = sorted(worst, key=lambda pair: pair[0])[:GALLERY]
     progress("evaluate", len(cases), len(cases))
-    return segmentation_facts(rows, split, noticed), [picture for _, picture in worst]
+    return scores.facts(split, noticed), [picture for _, picture in worst]
 
 
 def _classify_cases(

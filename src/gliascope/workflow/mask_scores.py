@@ -1,74 +1,179 @@
 """Scores of masks as plain data: one row per case, and a summary over them."""
 
+import math
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from gliascope.errors import InputError, Notice
-from gliascope.metrics import evaluate_regions, summarize
+from gliascope.errors import GeometryError, InputError, Notice, UsageError, counted
+from gliascope.metrics import Protocol, protocol_named, region_pairs, summarize
+from gliascope.metrics.masks import MaskPair
+from gliascope.metrics.statistics import FEWEST, bootstrap_interval
 from gliascope.scan import LabelMap
+from gliascope.workflow.clusters import clusters_of, interval_facts
 from gliascope.workflow.plain_json import without_nan
 
-PROTOCOL = "plain"
-"""Ours: per case and region on the image's own grid; both empty is undefined, one empty is 0."""
+NOT_REGIONS = ("case", "patient")
+TOLERANCE_MM = 1.0
+"""Of ``nsd`` unless one is given: about one voxel of the research scans."""
+
+NO_SPACING = Notice(
+    "W_NO_SPACING", "", "The voxel size is not known, so nothing in mm is measured; --spacing gives it."
+)
+SPACING_UNUSED = Notice("W_SPACING", "", "--spacing is for pictures; NIfTI files carry their own.")
 
 
-def score_masks(
-    case: str,
-    patient: str | None,
-    prediction: LabelMap,
-    reference: LabelMap,
-    *,
-    regions: Iterable[str] | None = None,
-) -> dict[str, Any]:
-    """Return one case's row: its name, its patient, and every metric per region.
+@dataclass
+class MaskScores:
+    """The scores of one evaluation, gathered case by case.
 
     Args:
-        case: Name of the case.
-        patient: Who it is, or None.
-        prediction: Predicted labels.
-        reference: The expert's labels on the same grid, perhaps in another scheme.
-        regions: What the model answers; None: every region that both schemes can express.
+        protocol: A name of ``metrics.PROTOCOLS``.
+        tolerance_mm: How far borders may lie apart and still agree; None: 1 mm, where the protocol has a tolerance.
+        spacing_mm: Voxel size of masks that carry none, as pictures do.
+    """
+
+    protocol: str = "plain"
+    tolerance_mm: float | None = None
+    spacing_mm: tuple[float, ...] | None = None
+    rows: list[dict[str, Any]] = field(default_factory=list)
+    _noticed: set[Notice] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        rules = self.rules
+        if self.tolerance_mm is not None and not rules.has_tolerance:
+            cause = f"--tolerance does not apply to protocol '{self.protocol}', which sets its own or has none"
+            raise UsageError(cause, hint="Leave it out, or use protocol plain.")
+        if self.tolerance_mm is not None and not 0 <= self.tolerance_mm < math.inf:
+            raise UsageError(f"--tolerance takes mm from 0 on, got {self.tolerance_mm:g}", hint="Try 1 or 2.")
+
+    @property
+    def rules(self) -> Protocol:
+        """The protocol itself.
+
+        Raises:
+            UsageError: There is none of that name.
+        """
+        return protocol_named(self.protocol)
+
+    @property
+    def _tolerance(self) -> float:
+        return TOLERANCE_MM if self.tolerance_mm is None else self.tolerance_mm
+
+    def add(
+        self,
+        case: str,
+        patient: str | None,
+        prediction: LabelMap,
+        reference: LabelMap,
+        *,
+        regions: Iterable[str] | None = None,
+    ) -> dict[str, Any]:
+        """Score one case and return its row: its name, its patient, and per region its outcome and every metric.
+
+        Args:
+            case: Name of the case.
+            patient: Who it is, or None.
+            prediction: Predicted labels.
+            reference: The expert's labels on the same grid, perhaps in another scheme.
+            regions: What the model answers; None: every region that both schemes can express.
+
+        Raises:
+            InputError: The two have no region in common.
+            GeometryError: They do not lie on one grid, the spacing does not fit, or the protocol needs one.
+        """
+        wanted = prediction.scheme.regions if regions is None else tuple(regions)
+        common = tuple(name for name in wanted if name in reference.scheme.regions)
+        if not common:
+            cause = f"schemes '{prediction.scheme.name}' and '{reference.scheme.name}' share no region"
+            raise InputError(cause, file=case, hint="Compare masks of the same kind.", code="E_LABEL_SCHEME")
+        row: dict[str, Any] = {"case": case, "patient": patient}
+        try:
+            measured = replace(reference, grid=replace(reference.grid, spacing_mm=self._spacing(reference)))
+            for name, masks in region_pairs(prediction, measured, common, tolerance_mm=self._tolerance).items():
+                row[name] = {"outcome": masks.outcome, **self.rules.score(masks), **_sizes(masks)}
+        except GeometryError as fault:
+            fault.file = case if fault.file in ("", "prediction") else fault.file
+            raise
+        self.rows.append(row)
+        return row
+
+    def facts(self, split: str, notices: Sequence[Notice]) -> dict[str, Any]:
+        """Return the ``evaluate`` JSON of masks; ``counts`` of empty masks are over cases and regions."""
+        regions = list(dict.fromkeys(name for row in self.rows for name in row if name not in NOT_REGIONS))
+        outcomes = [row[name]["outcome"] for row in self.rows for name in regions if name in row]
+        unknown = sum(row["patient"] is None for row in self.rows)
+        if unknown and len(self.rows) >= FEWEST:
+            text = f"The patient of {counted(unknown, 'case')} is not known; intervals take each as a patient."
+            self._noticed.add(Notice("W_NO_PATIENT", "", text))
+        noticed = [*notices, *sorted(self._noticed, key=lambda notice: notice.code)]
+        return {
+            "task": "segment",
+            "protocol": self.protocol,
+            "protocol_facts": self.rules.facts(self._tolerance),
+            "split": split,
+            "counts": {
+                "cases": len(self.rows),
+                **{name: outcomes.count(name) for name in ("both_empty", "missed", "false_positive")},
+            },
+            "intervals": interval_facts(self.rows),
+            "summary": {name: self._summary(name) for name in regions},
+            "cases": [without_nan(row) for row in self.rows],
+            "warnings": [notice.as_json() for notice in dict.fromkeys(noticed)],
+        }
+
+    def _spacing(self, reference: LabelMap) -> tuple[float, ...] | None:
+        """The voxel size that counts: the file's own, else what the user gave."""
+        own, shape = reference.grid.spacing_mm, reference.grid.shape
+        if own is not None:
+            if self.spacing_mm is not None:
+                self._noticed.add(SPACING_UNUSED)
+            return own
+        if self.spacing_mm is None:
+            if any(metric.physical for metric in self.rules.metrics.values()):
+                self._noticed.add(NO_SPACING)
+        elif len(self.spacing_mm) != len(shape):
+            cause = f"--spacing has {counted(len(self.spacing_mm), 'size')} for masks of {len(shape)} axes"
+            raise GeometryError(cause, hint=f"Give {counted(len(shape), 'size')}.", code="E_SPACING")
+        return self.spacing_mm
+
+    def _summary(self, region: str) -> dict[str, dict[str, Any]]:
+        """Describe every metric of one region over the cases, with intervals by patient."""
+        rows = [row for row in self.rows if region in row]
+        clusters, _ = clusters_of(rows)
+        found = {}
+        for name in (key for key in rows[0][region] if key != "outcome"):
+            values = [row[region][name] for row in rows]
+            metric = self.rules.metrics.get(name)
+            bounds = (metric.low, metric.high) if metric and math.isfinite(metric.high) else None
+            figures = {
+                **summarize(values),
+                "ci95": bootstrap_interval(values, clusters, "mean", bounds=bounds),
+                "median_ci95": bootstrap_interval(values, clusters, "median", bounds=bounds),
+            }
+            found[name] = {k: without_nan(list(v) if isinstance(v, tuple) else v) for k, v in figures.items()}
+        return found
+
+
+def refuse_mask_options(protocol: str, tolerance_mm: float | None, spacing_mm: tuple[float, ...] | None) -> None:
+    """Refuse what only acts on masks, where a classifier is scored.
 
     Raises:
-        InputError: The two have no region in common.
+        UsageError: An option is not as it stands unless given.
     """
-    wanted = prediction.scheme.regions if regions is None else tuple(regions)
-    common = tuple(name for name in wanted if name in reference.scheme.regions)
-    if not common:
-        cause = f"schemes '{prediction.scheme.name}' and '{reference.scheme.name}' share no region"
-        raise InputError(cause, file=case, hint="Compare masks of the same kind.", code="E_LABEL_SCHEME")
-    row: dict[str, Any] = {"case": case, "patient": patient}
-    for name, scores in evaluate_regions(prediction, reference, common).items():
-        voxels = int(prediction.region(name).sum()), int(reference.region(name).sum())
-        row[name] = {**scores, "prediction_voxels": voxels[0], "reference_voxels": voxels[1]}
-    return row
+    given = {"protocol": protocol != "plain", "tolerance": tolerance_mm is not None, "spacing": spacing_mm is not None}
+    for name in (name for name, is_given in given.items() if is_given):
+        raise UsageError(f"--{name} does not apply to a classifier", hint="See gliascope evaluate --help.")
 
 
-def segmentation_facts(rows: Sequence[dict[str, Any]], split: str, notices: Sequence[Notice]) -> dict[str, Any]:
-    """Return the ``evaluate`` JSON of masks; ``counts`` of empty masks are over cases and regions."""
-    regions = list(dict.fromkeys(name for row in rows for name in row if name not in ("case", "patient")))
-    scored = [row[name] for row in rows for name in regions if name in row]
-    volumes = [(each["prediction_voxels"], each["reference_voxels"]) for each in scored]
+def _sizes(masks: MaskPair) -> dict[str, float | int]:
+    """Size of both masks, in ml (undefined where the voxel size is unknown) and in voxels."""
+    known = masks.spacing_mm is not None and len(masks.image_shape) == 3
+    voxel_ml = math.prod(masks.known_spacing()) / 1000.0 if known else math.nan
+    predicted, wanted = masks.counts.predicted, masks.counts.wanted
     return {
-        "task": "segment",
-        "protocol": PROTOCOL,
-        "split": split,
-        "counts": {
-            "cases": len(rows),
-            "both_empty": sum(p == 0 and r == 0 for p, r in volumes),
-            "missed": sum(p == 0 and r > 0 for p, r in volumes),
-            "false_positive": sum(p > 0 and r == 0 for p, r in volumes),
-        },
-        "summary": {
-            name: {metric: _summary(row[name][metric] for row in rows if name in row) for metric in scored[0]}
-            for name in regions
-        },
-        "cases": [without_nan(row) for row in rows],
-        "warnings": [notice.as_json() for notice in dict.fromkeys(notices)],
+        "prediction_volume_ml": predicted * voxel_ml,
+        "reference_volume_ml": wanted * voxel_ml,
+        "prediction_voxels": predicted,
+        "reference_voxels": wanted,
     }
-
-
-def _summary(values: Iterable[float]) -> dict[str, Any]:
-    """Describe one metric over the cases; the interval stays empty until it can be computed by patient."""
-    figures: dict[str, Any] = without_nan(summarize(values))
-    return {**figures, "ci95": None}

@@ -1,0 +1,20 @@
+"""The table of protocols by name. To add one: a file with its ``Protocol``, a row here, a test of its empty masks."""
+
+from gliascope.errors import UsageError
+from gliascope.metrics.legacy import LEGACY
+from gliascope.metrics.plain import PLAIN
+from gliascope.metrics.protocol import Protocol
+
+PROTOCOLS: dict[str, Protocol] = {protocol.name: protocol for protocol in (PLAIN, LEGACY)}
+"""The first is what ``evaluate`` takes unless another is named."""
+
+
+def protocol_named(name: str) -> Protocol:
+    """Return a protocol by name.
+
+    Raises:
+        UsageError: No such protocol; the message lists the known ones.
+    """
+    if name not in PROTOCOLS:
+        raise UsageError(f"unknown protocol '{name}'", hint=f"Known: {', '.join(PROTOCOLS)}.", code="E_PROTOCOL")
+    return PROTOCOLS[name]
