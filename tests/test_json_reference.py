@@ -18,7 +18,12 @@ OPEN: dict[str, set[str]] = {
     "evaluate of a classifier": {"summary"},
     "run.json": {"metrics"},
     "model.json": {"network", "metrics", "files", "parity"},
-    "explore": {"classes", "tissues", "volumes_ml", "region_voxels", "shapes", "channels", "histograms"},
+    "explore": {
+        *("classes", "classes_by_split", "patients_by_class", "cases_per_patient"),
+        *("tissues", "tissue_cases", "tissue_shares", "volumes_ml", "region_voxels", "region_voxels_by_class"),
+        *("slice_profile", "shapes", "spacings", "channels", "blank_channels", "repeated_channels"),
+        *("histograms", "histograms_by"),
+    },
 }
 """Objects whose names the data chooses: the page names them ``key.<…>`` once."""
 

@@ -139,18 +139,36 @@ def classification(text: str) -> str:
 
 
 def exploration(text: str) -> str:
+    gray = np.full((8, 8), 90, np.uint8)
     facts = {
         "dataset": text,
         "card": {"title": text, "link": f"https://example.org/{text}", "channels": ["t1n"], "known_faults": [text]},
-        "counts": {"cases": 4, "patients": None, "references": 4},
+        "counts": {"cases": 4, "read": 4, "patients": None, "references": 4},
         "classes": {"glioma": 3, text: 1},
-        "tissues": {"NCR": 10, "ED": 30},
+        "classes_by_split": {"glioma": {"train": 2, text: 1}},
+        "patients_by_class": {"glioma": 2},
+        "class_imbalance": 3.0,
+        "tissues": {"NCR": 10, "ED": 30, text: 0},
         "background_voxels": 1000,
-        "volumes_ml": {"WT": [1.0, 2.0, None], text: []},
-        "shapes": {"20x24x12": 4},
-        "channels": {text: 4},
+        "voxel_imbalance": 100.0,
+        "tissue_cases": {"NCR": 2, "ED": 4},
+        "tissue_shares": {"NCR": [0.0, 0.1, 0.2], "ED": [0.1, 0.2, 0.3]},
+        "volumes_ml": {"WT": [1.0, 2.0, None, 0.0], text: []},
+        "region_voxels": {"WT": [1, 2, 3], text: [1]},
+        "region_voxels_by_class": {"glioma": [1, 2], text: [0, 5]},
+        "slices": {"with_tumor": 3, "without_tumor": 5, "heads": [{"name": text, "slices": 4, "with_tumor": 2}] * 2},
+        "slice_profile": {"WT": [0.0, 0.5, 1.0], text: [0.1, 0.1, 0.1]},
+        "shapes": {"20x24x12": 4, **{f"{n}x{n}": 1 for n in range(20)}},
+        "spacings": {"1x1x1 mm": 3, "unknown": 1},
+        "channels": {text: 3, "t1n": 4},
+        "blank_channels": {text: 1},
+        "repeated_channels": {f"t1n = {text}": 1},
+        "cases_per_patient": {"1": 2, "3": 1},
         "histograms": {text: {"edges": [0, 1, 2], "counts": [3, 4]}},
-        "mosaic": [{"image": np.full((8, 8), 90, np.uint8), "caption": text}],
+        "histograms_by": {"class": {text: {"edges": [0, 1, 2], "counts": {text: [3, 4], "glioma": [0, 0]}}}},
+        "histogram_unit": text,
+        "strips": [{"title": text, "columns": [text, "t1n"], "plain": [gray, gray], "outlined": [gray, None]}],
+        "sheets": {"title": text, "slices": 4, "outlined": True, "sheets": {text: gray, "t2f": gray}},
     }
     return explore_page(facts)
 

@@ -9,12 +9,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from markupsafe import Markup
+from numpy.typing import NDArray
 
 from gliascope.report import palette
 from gliascope.report.drawing import INK, SERIES, figure, row_name, short_number
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+MOST_POINTS = 400
+"""Points of one row; more say no more and make the page heavy."""
 
 
 @dataclass(frozen=True)
@@ -64,46 +68,38 @@ def line_chart(
     return figure(draw, title=title)
 
 
-def histogram_chart(histograms: Mapping[str, Mapping[str, Sequence[float]]], *, title: str) -> Markup:
-    """Draw counts between edges, one filled outline per name (``{"edges": n + 1 numbers, "counts": n}``)."""
-
-    def draw(axes: "Axes") -> None:
-        for index, histogram in enumerate(histograms.values()):
-            color = SERIES[index % len(SERIES)]
-            counts = np.asarray(histogram["counts"], dtype=float)
-            axes.stairs(counts, histogram["edges"], color=color, fill=True, alpha=0.25, linewidth=0)
-            axes.stairs(counts, histogram["edges"], color=color, linewidth=1.2)
-        axes.set_ylabel("Voxels")
-        axes.set_xlabel("Intensity")
-        axes.margins(x=0)
-        axes.yaxis.set_major_formatter(short_number)
-
-    return figure(draw, title=title, height=2.1)
-
-
-def spread_chart(values: Mapping[str, Sequence[float]], *, title: str, axis: str, unit_range: bool = False) -> Markup:
+def spread_chart(
+    values: Mapping[str, Sequence[float]],
+    *,
+    title: str,
+    axis: str,
+    unit_range: bool = False,
+    logarithmic: bool = False,
+    infinite: Mapping[str, int] | None = None,
+) -> Markup:
     """Draw every value as a point, with quartiles and median, one row per name.
 
     Args:
-        values: Finite numbers by name; a name without any gets an empty row.
+        values: Finite numbers by name; a name without any gets an empty row. Of more than 400, as many are
+            drawn, evenly from the lowest to the highest; quartiles and median take all.
         title: Spoken name of the chart.
         axis: Words below the axis, or empty where the title says it.
         unit_range: The values lie between 0 and 1 and the axis shows all of it.
+        logarithmic: The axis is logarithmic; all values are above 0.
+        infinite: How many further values are infinite, by name; told at the right end of the row. Quartiles and
+            median count them in.
     """
+    endless = infinite or {}
 
     def draw(axes: "Axes") -> None:
         names = list(values)
         for row, name in enumerate(names):
             own = np.sort(np.asarray(values[name], dtype=float))
-            if not len(own):
-                continue
-            color = SERIES[row % len(SERIES)]
-            # a low-discrepancy offset spreads the points without a random generator
-            offset = (np.arange(len(own)) * 0.6180339887 % 1 - 0.5) * 0.5
-            axes.scatter(own, row + offset, s=9, color=color, alpha=0.55, linewidths=0)
-            low, middle, high = np.percentile(own, (25, 50, 75))
-            axes.plot([low, high], [row, row], color=INK, linewidth=1.1)
-            axes.plot([middle, middle], [row - 0.3, row + 0.3], color=INK, linewidth=1.6)
+            if endless.get(name):
+                text = f"∞ × {endless[name]}"
+                axes.text(1.0, row, text, transform=axes.get_yaxis_transform(), ha="right", va="center", weight=600)
+            if len(own):
+                _draw_row(axes, row, own, endless.get(name, 0))
         axes.set_yticks(range(len(names)), [row_name(name) for name in names])
         axes.set_ylim(len(names) - 0.4, -0.6)
         axes.tick_params(axis="y", length=0)
@@ -111,8 +107,35 @@ def spread_chart(values: Mapping[str, Sequence[float]], *, title: str, axis: str
         axes.set_xlabel(axis)
         if unit_range:
             axes.set_xlim(-0.02, 1.02)
+        if logarithmic:
+            axes.set_xscale("log")
+            axes.xaxis.set_major_formatter(short_number)
+            axes.xaxis.set_minor_formatter("")
+        elif any(endless.values()):
+            axes.margins(x=0.16)
 
     return figure(draw, title=title, height=0.75 + 0.48 * max(len(values), 1))
+
+
+def _draw_row(axes: "Axes", row: int, own: NDArray[np.float64], infinite: int) -> None:
+    """Draw the points, the bar from quartile to quartile and the tick of the median of one row."""
+    points = own[np.unique(np.linspace(0, len(own) - 1, MOST_POINTS).round().astype(int))]
+    # a low-discrepancy offset spreads the points without a random generator
+    offset = (np.arange(len(points)) * 0.6180339887 % 1 - 0.5) * 0.5
+    axes.scatter(points, row + offset, s=9, color=SERIES[row % len(SERIES)], alpha=0.55, linewidths=0)
+    every = np.concatenate([own, np.full(infinite, np.inf)])
+    low, middle, high = (_quantile(every, share) for share in (0.25, 0.5, 0.75))
+    if np.isfinite(low):
+        axes.plot([low, high if np.isfinite(high) else own[-1]], [row, row], color=INK, linewidth=1.1)
+    if np.isfinite(middle):
+        axes.plot([middle, middle], [row - 0.3, row + 0.3], color=INK, linewidth=1.6)
+
+
+def _quantile(rising: NDArray[np.float64], share: float) -> float:
+    """Linear between neighbors, and infinite where one of them is."""
+    place = share * (len(rising) - 1)
+    below, above = float(rising[int(place)]), float(rising[int(np.ceil(place))])
+    return below if below == above else below + (place % 1) * (above - below)
 
 
 def legend(names: Sequence[str], *, dashed: str = "", solid: str = "") -> list[dict[str, str]]:

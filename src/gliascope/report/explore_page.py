@@ -1,29 +1,21 @@
-"""The page of a data set: what it holds, how large its tumors are, what its images look like."""
+"""The page of a data set: what its images look like, what it holds, how large its tumors are and where they lie."""
 
 from collections.abc import Mapping
 from typing import Any, TypedDict
 
-from gliascope.labels import Tissue
-from gliascope.report import palette, wording
-from gliascope.report.charts import histogram_chart, spread_chart
+from gliascope.report import explore_charts, wording
+from gliascope.report.explore_pictures import Strip, examples, sheets
 from gliascope.report.frame import Section, fact_list, fragment, page
 from gliascope.report.tables import bars
-from gliascope.report.tiles import Tile, tile_url
-
-TISSUE_COLORS: Mapping[str, str] = {
-    Tissue.NCR: palette.REGION_COLORS["TC"],
-    Tissue.ED: palette.REGION_COLORS["WT"],
-    Tissue.ET: palette.REGION_COLORS["ET"],
-    Tissue.RC: palette.REGION_COLORS["RC"],
-    Tissue.TUMOR: palette.REGION_COLORS["tumor"],
-}
-"""Each tissue takes the color of the region that it adds."""
 
 CARD_WORDS: Mapping[str, str] = {
     **{"licence": "License", "link": "Link", "citation": "Citation", "scheme": "Label scheme", "channels": "Channels"},
     **{"classes": "Classes", "task": "Tasks", "tasks": "Tasks", "patient_identity": "Patients", "layout": "Layout"},
     **{"known_faults": "Known faults"},
 }
+
+MOST_SIZES = 10
+"""Image sizes that are listed; the others are counted together."""
 
 
 class Histogram(TypedDict):
@@ -33,25 +25,48 @@ class Histogram(TypedDict):
     counts: list[float]
 
 
-class ExploreFacts(TypedDict, total=False):
-    """What ``explore`` found; each key may be missing or empty.
+class GroupedHistogram(TypedDict):
+    """Histograms of several groups over the same ``edges``."""
 
-    ``card`` holds the fields of the data set's card; ``counts`` has ``cases``, ``patients``, ``references``;
-    ``tissues`` counts voxels by tissue (``NCR`` …), ``background_voxels`` the rest; ``volumes_ml`` lists one volume
-    per case and region (None where the voxel size is unknown); ``shapes`` counts cases by image size.
+    edges: list[float]
+    counts: Mapping[str, list[float]]
+
+
+class ExploreFacts(TypedDict, total=False):
+    """What ``explore`` found, as in its JSON; each key may be missing or empty.
+
+    ``strips`` and ``sheets`` are pictures and stand on the page alone: rows of examples, and every slice of one head
+    (``{title, slices, outlined, sheets: {channel: pixels}}``).
     """
 
     dataset: str
     card: Mapping[str, Any]
     counts: Mapping[str, int | None]
     classes: Mapping[str, int]
+    classes_by_split: Mapping[str, Mapping[str, int]]
+    patients_by_class: Mapping[str, int]
+    class_imbalance: float | None
     tissues: Mapping[str, int]
     background_voxels: int
+    voxel_imbalance: float | None
+    tissue_cases: Mapping[str, int]
+    tissue_shares: Mapping[str, list[float]]
     volumes_ml: Mapping[str, list[float | None]]
+    region_voxels: Mapping[str, list[int]]
+    region_voxels_by_class: Mapping[str, list[int]]
+    slices: Mapping[str, Any]
+    slice_profile: Mapping[str, list[float]]
     shapes: Mapping[str, int]
+    spacings: Mapping[str, int]
     channels: Mapping[str, int]
+    blank_channels: Mapping[str, int]
+    repeated_channels: Mapping[str, int]
+    cases_per_patient: Mapping[str, int]
     histograms: Mapping[str, Histogram]
-    mosaic: list[Tile]
+    histograms_by: Mapping[str, Mapping[str, GroupedHistogram]]
+    histogram_unit: str
+    strips: list[Strip]
+    sheets: Mapping[str, Any] | None
     warnings: list[Mapping[str, str]]
     created: str
     gliascope_version: str
@@ -64,37 +79,19 @@ def explore_page(facts: Mapping[str, Any]) -> str:
         facts: See ``ExploreFacts``.
     """
     card = facts.get("card") or {}
-    sections = [Section("", fragment("figures.html.j2", figures=_key_figures(facts)))]
-    if facts.get("mosaic"):
-        tiles = [{"url": tile_url(each["image"]), "caption": each["caption"]} for each in facts["mosaic"]]
-        sections.append(Section("Images", fragment("tiles.html.j2", tiles=tiles)))
-    if facts.get("classes"):
-        sections.append(Section("Classes", bars(dict(facts["classes"]), caption="Cases by class")))
-    if facts.get("tissues"):
-        sections.append(_tissues(facts["tissues"], facts.get("background_voxels") or 0))
-    volumes = {
-        region: [v for v in values if v is not None] for region, values in (facts.get("volumes_ml") or {}).items()
-    }
-    if any(volumes.values()):
-        svg = spread_chart(volumes, title="Volumes by region", axis="Volume (ml)")
-        note = "Every point is a case; the bar runs from quartile to quartile, the tick is the median."
-        chart = {"title": "Volume by region", "note": "", "svg": svg, "legend": []}
-        sections.append(Section("Volumes", fragment("charts.html.j2", charts=[chart]), note))
-    if facts.get("histograms"):
-        charts = [
-            {
-                "title": wording.title(name),
-                "note": name,
-                "svg": histogram_chart({name: histogram}, title=f"Intensities of {wording.title(name)}"),
-                "legend": [],
-            }
-            for name, histogram in facts["histograms"].items()
-        ]
-        sections.append(Section("Intensities", fragment("charts.html.j2", charts=charts)))
-    for key, words in (("channels", "Channels"), ("shapes", "Image sizes")):
-        if facts.get(key):
-            whole = (facts.get("counts") or {}).get("cases")
-            sections.append(Section(words, bars(dict(facts[key]), caption=words, whole=whole)))
+    sections = [
+        Section("", fragment("figures.html.j2", figures=_key_figures(facts))),
+        *examples(facts),
+        *sheets(facts),
+        *explore_charts.classes(facts),
+        *explore_charts.patients(facts),
+        *explore_charts.tissues(facts),
+        *explore_charts.sizes(facts),
+        *explore_charts.slices(facts),
+        *explore_charts.intensities(facts),
+        *_contrasts(facts),
+        *_geometry(facts),
+    ]
     if card:
         sections.append(Section("About the data set", fact_list(_card(card))))
     return page(
@@ -108,17 +105,62 @@ def explore_page(facts: Mapping[str, Any]) -> str:
 
 
 def _key_figures(facts: Mapping[str, Any]) -> list[dict[str, Any]]:
-    return [
+    """The counts that are known, and the two kinds of imbalance."""
+    counts = facts.get("counts") or {}
+    figures = [
         {"label": wording.title(name), "value": value, "note": "", "strong": True}
-        for name, value in (facts.get("counts") or {}).items()
+        for name, value in counts.items()
+        if (value or name == "cases") and not (name == "read" and value == counts.get("cases"))
     ]
+    if facts.get("class_imbalance"):
+        figures.append(_ratio("Class imbalance", facts["class_imbalance"], "largest to smallest class"))
+    if facts.get("voxel_imbalance"):
+        figures.append(_ratio("Voxel imbalance", facts["voxel_imbalance"], "background to rarest tissue"))
+    return figures
 
 
-def _tissues(tissues: Mapping[str, int], background: int) -> Section:
-    total = sum(tissues.values()) + background
-    note = f"Background fills {wording.share(background, total)} of {total:,} voxels; the shares below leave it out."
-    body = bars(dict(tissues), caption="Voxels by tissue", colors=dict(TISSUE_COLORS))
-    return Section("Tissues", body, note if background else "")
+def _ratio(label: str, value: float, note: str) -> dict[str, Any]:
+    return {"label": label, "value": f"{wording.number(value, 2)} : 1", "note": note, "strong": True}
+
+
+def _contrasts(facts: Mapping[str, Any]) -> list[Section]:
+    """Which contrasts the cases have, and which of them are absent, blank or stand in for another."""
+    channels = facts.get("channels") or {}
+    if not channels:
+        return []
+    whole = (facts.get("counts") or {}).get("read") or max(channels.values())
+    body = bars(dict(channels), caption="Channels", whole=whole)
+    faults = {
+        **{f"{wording.title(name)} missing": whole - n for name, n in channels.items() if n < whole},
+        **{f"{wording.title(name)} blank": n for name, n in (facts.get("blank_channels") or {}).items()},
+        **{_equal(group): n for group, n in (facts.get("repeated_channels") or {}).items()},
+    }
+    sections = [Section("Channels", body)]
+    if faults:
+        note = (
+            "Contrasts that a case lacks: absent, one value everywhere, or the same picture stored under several names."
+        )
+        sections.append(Section("Missing contrasts", bars(faults, caption="Missing contrasts", whole=whole), note))
+    return sections
+
+
+def _equal(group: str) -> str:
+    return " = ".join(wording.title(name) for name in group.split(" = "))
+
+
+def _geometry(facts: Mapping[str, Any]) -> list[Section]:
+    sections = []
+    whole = (facts.get("counts") or {}).get("read") or (facts.get("counts") or {}).get("cases")
+    for key, words in (("shapes", "Image sizes"), ("spacings", "Voxel sizes")):
+        found = list((facts.get(key) or {}).items())
+        if found and not (key == "spacings" and [name for name, _ in found] == ["unknown"]):
+            shown, others = dict(found[:MOST_SIZES]), found[MOST_SIZES:]
+            if others:
+                shown[f"{len(others)} other sizes"] = sum(n for _, n in others)
+            sections.append(Section(words, bars(shown, caption=words, whole=whole)))
+        elif found:
+            sections.append(Section(words, fragment("note.html.j2", text="The files carry no voxel size.")))
+    return sections
 
 
 def _card(card: Mapping[str, Any]) -> dict[str, Any]:

@@ -77,7 +77,7 @@ def draw_tile(
         for region in one.scheme.regions if one is label_map else one.scheme.regions[:1]:
             mask = np.isin(labels[middle], one.scheme.region_values(region))
             color = palette.region_color(region) if one is label_map else palette.REFERENCE_COLOR
-            _outline(canvas, mask, palette.rgb(color))
+            outline(canvas, mask, palette.rgb(color))
     return canvas
 
 
@@ -104,7 +104,8 @@ def _aspect(scan: Scan) -> float:
     return spacing[0] / spacing[1] if spacing else 1.0
 
 
-def _outline(canvas: NDArray[np.uint8], mask: NDArray[np.bool_], color: tuple[int, int, int]) -> None:
+def outline(canvas: NDArray[np.uint8], mask: NDArray[np.bool_], color: tuple[int, int, int]) -> None:
+    """Draw the border of a mask onto a picture of the same proportions, whatever the size of either."""
     size = (canvas.shape[1], canvas.shape[0])
     smooth = cv2.resize(mask.astype(np.float32), size, interpolation=cv2.INTER_LINEAR)
     contours, _ = cv2.findContours((smooth > 0.5).astype(np.uint8), cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)

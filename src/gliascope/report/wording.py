@@ -17,6 +17,7 @@ TITLES: Mapping[str, str] = {
     **{"NCR": "Necrotic core", "ED": "Edema", "TUMOR": "Tumor"},
     **{"t1n": "T1", "t1c": "T1 contrast", "t2w": "T2", "t2f": "FLAIR"},
     **{"macro": "Macro average", "weighted": "Weighted average", "all": "All cases", "lr": "Learning rate"},
+    **{"rest": "Head without tumor"},
 }
 """Names that a rule cannot spell out."""
 
