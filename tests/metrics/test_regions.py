@@ -55,7 +55,8 @@ def test_any_scheme_is_scored_by_any_protocol(protocol: str, scheme: str) -> Non
     result = evaluate_regions(both, both, own.regions, protocol)
     assert list(result) == list(own.regions)
     for values in result.values():
-        assert values == {name: metric.best for name, metric in PROTOCOLS[protocol].metrics.items()}
+        best = {name: metric.best for name, metric in PROTOCOLS[protocol].metrics.items() if metric.best is not None}
+        assert best.items() <= values.items()
 
 
 def test_maps_of_two_schemes_are_compared_by_tissue() -> None:

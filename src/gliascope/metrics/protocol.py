@@ -18,7 +18,7 @@ class Metric:
         direction: Whether ``up`` or ``down`` is better.
         low: Smallest possible value.
         high: Largest possible value.
-        best: Value of a perfect prediction.
+        best: Value of a perfect prediction; None: it depends on the case, as a number of lesions does.
         empty_both: Value where neither mask has a voxel.
         empty_one: Value where exactly one of them has none; None: the formula holds as it stands.
         symmetric: True where the two masks may be swapped.
@@ -31,7 +31,7 @@ class Metric:
     direction: Literal["up", "down"]
     low: float
     high: float
-    best: float
+    best: float | None
     empty_both: float
     empty_one: float | None
     symmetric: bool

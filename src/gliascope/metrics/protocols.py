@@ -2,10 +2,14 @@
 
 from gliascope.errors import UsageError
 from gliascope.metrics.legacy import LEGACY
+from gliascope.metrics.lesionwise import BRATS2023
+from gliascope.metrics.panoptic import BRATS2025, BRATS2026
 from gliascope.metrics.plain import PLAIN
 from gliascope.metrics.protocol import Protocol
 
-PROTOCOLS: dict[str, Protocol] = {protocol.name: protocol for protocol in (PLAIN, LEGACY)}
+PROTOCOLS: dict[str, Protocol] = {
+    protocol.name: protocol for protocol in (PLAIN, LEGACY, *BRATS2023, BRATS2025, BRATS2026)
+}
 """The first is what ``evaluate`` takes unless another is named."""
 
 
