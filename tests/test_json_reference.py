@@ -18,6 +18,7 @@ OPEN: dict[str, set[str]] = {
     "evaluate of a classifier": {"summary"},
     "run.json": {"metrics"},
     "model.json": {"network", "metrics", "files", "parity"},
+    "audit": {"groups"},
     "explore": {
         *("classes", "classes_by_split", "patients_by_class", "cases_per_patient"),
         *("tissues", "tissue_cases", "tissue_shares", "volumes_ml", "region_voxels", "region_voxels_by_class"),
@@ -102,6 +103,19 @@ def test_evaluation_keys(segment_run: TrainedRun, classify_run: TrainedRun) -> N
         metrics = {metric for row in facts["summary"].values() for metric in row}
         page = (REFERENCE / "json.md").read_text() + (REFERENCE / "metrics.md").read_text()
         assert [metric for metric in metrics if f"`{metric}`" not in page] == []
+
+
+def test_audit_keys(tmp_path: Path) -> None:
+    from gliascope.datasets.phantom_layouts import write_layout
+
+    write_layout("kaggle-4class", tmp_path / "in", patients=4, size=64)
+    picture = next((tmp_path / "in" / "Training" / "glioma").iterdir())
+    for name in ("Testing/glioma/copy.jpg", "Training/pituitary/copy.jpg"):
+        (tmp_path / "in" / name).write_bytes(picture.read_bytes())
+    (tmp_path / "in" / "Testing" / "glioma" / "bad.jpg").write_bytes(b"")
+    result = gliascope.audit("kaggle-4class", tmp_path / "in", folds=2, against=("kaggle-4class", tmp_path / "in"))
+    assert all(result[key] for key in ("leaks", "label_conflicts", "faults", "against", "proposal", "warnings"))
+    assert undescribed("audit", result) == []
 
 
 def test_check_and_explore_keys(study: Path, tmp_path: Path) -> None:

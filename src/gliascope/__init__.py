@@ -20,6 +20,7 @@ _HOME = {
     "PredictOptions": "gliascope.workflow.predict:PredictOptions",
     "Prediction": "gliascope.workflow.prediction:Prediction",
     "Scan": "gliascope.scan:Scan",
+    "audit": "gliascope.workflow.audit:audit",
     "check": "gliascope.workflow.check:check",
     "demo": "gliascope.workflow.demo:demo",
     "doctor": "gliascope.workflow.doctor:doctor",

@@ -31,7 +31,7 @@ app = typer.Typer(
 for panel, commands in {
     "Start": (train.demo, lists.doctor),
     "Use a model": (predict.predict, predict.check, predict.export, lists.models),
-    "Data": (lists.datasets, data.explore),
+    "Data": (lists.datasets, data.explore, data.audit),
     "Train and compare": (lists.recipes, lists.networks, train.train, train.evaluate),
 }.items():
     for command in commands:

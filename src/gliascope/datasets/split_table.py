@@ -17,14 +17,16 @@ _SPLITS = ("train", "validation", "test")
 _FORMULA_STARTS = ("=", "+", "-", "@")
 
 
-def split_table(parts: Mapping[str, Sequence[Case]]) -> str:
+def split_table(parts: Mapping[str, Sequence[Case]], root: Path | None = None) -> str:
     """Return the table of a split, one line per case, sorted by path.
 
-    Paths are those of each case's first file, relative to the folder all cases share, so the table works on another
-    machine too. Cells that a spreadsheet would take for a formula are defused with ``./`` or ``'``.
+    Paths are those of each case's first file, relative to ``root``, or to the folder all cases share where it is None,
+    so the table works on another machine too. Cells that a spreadsheet would take for a formula are defused with
+    ``./`` or ``'``.
     """
     firsts = [_first(case) for cases in parts.values() for case in cases]
-    home = os.path.commonpath([path.parent for path in firsts]) if firsts else ""
+    shared = os.path.commonpath([path.parent for path in firsts]) if firsts else ""
+    home = shared if root is None else os.path.abspath(root)
     rows = []
     for part, cases in parts.items():
         for case in cases:

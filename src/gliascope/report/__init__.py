@@ -3,6 +3,7 @@
 To add a page, write ``<name>_page.py`` beside the others and a template for what is new in it.
 """
 
+from gliascope.report.audit_page import audit_page
 from gliascope.report.evaluation_page import EvaluationFacts, evaluation_page
 from gliascope.report.explore_page import ExploreFacts, explore_page
 from gliascope.report.index_page import IndexFacts, IndexItem, IndexSection, index_page
@@ -19,6 +20,7 @@ __all__ = [
     "PredictionFacts",
     "RunFacts",
     "Tile",
+    "audit_page",
     "evaluation_page",
     "explore_page",
     "index_page",
