@@ -114,6 +114,7 @@ def metrics() -> str:
             ("unknown voxel size", _without_spacing(protocol.needs_spacing, protocol.spacing)),
             ("empty masks", protocol.empty),
             ("infinite distance", _infinite(protocol.infinite, protocol.spacing)),
+            ("label scheme", f"`{protocol.scheme}`, unless `--scheme` names another" if protocol.scheme else "any"),
             ("`--tolerance`", "of `nsd`; 1 mm unless given" if protocol.has_tolerance else "not taken"),
         ]
         rows = [(f"`{key}`", *_metric_cells(metric)) for key, metric in protocol.metrics.items()]

@@ -226,6 +226,7 @@ def _protocol(name: str, who: str, rules: LesionRules) -> Protocol:
         metrics=_METRICS,
         prepare=lambda masks: match_lesions(masks, rules),
         needs_spacing=True,
+        scheme="brats2023",
     )
 
 

@@ -56,6 +56,7 @@ class Protocol:
         prepare: Turns two masks into what the metrics' functions take; done once per region.
         needs_spacing: True where nothing can be scored without the size of a voxel.
         has_tolerance: True where ``--tolerance`` acts.
+        scheme: Label scheme of label maps that do not name theirs; None: it must be named where values leave it open.
     """
 
     name: str
@@ -70,6 +71,7 @@ class Protocol:
     prepare: Callable[[MaskPair], Any]
     needs_spacing: bool
     has_tolerance: bool = False
+    scheme: str | None = None
 
     def score(self, masks: MaskPair) -> dict[str, float]:
         """Return every metric of one region of one case.

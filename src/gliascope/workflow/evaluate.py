@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gliascope.errors import UsageError
+from gliascope.errors import Notice, UsageError
 from gliascope.files import atomic
 from gliascope.labels import scheme_named
 from gliascope.metrics import protocol_named
@@ -60,7 +60,7 @@ def evaluate(
         split: ``test``, ``validation`` or ``train``: the part of a run's split.
         data: The data set's root, where it has moved since the training.
         scheme: What the label numbers mean, where the values leave it open; masks that ``predict`` wrote say it
-            themselves.
+            themselves. None: that of the protocol, if it has one (``brats2023``).
         protocol: How masks are scored, a name of ``metrics.PROTOCOLS``; numbers of two protocols do not compare.
         tolerance_mm: How far borders may lie apart and still agree (``nsd``); None: 1 mm. Of protocol ``plain`` only.
         spacing_mm: Voxel size of masks that carry none, as pictures do.
@@ -114,6 +114,10 @@ def _evaluate_folders(
 ) -> Evaluation:
     pairs, notices = pair_masks(predictions, references)
     noticed = list(notices)
+    if scheme is None and scores.rules.scheme is not None:
+        scheme = scores.rules.scheme
+        text = f"Label numbers are read as {scheme}, the protocol's own; --scheme names another."
+        noticed.append(Notice("W_SCHEME", "", text))
     named = None if scheme is None else scheme_named(scheme)
     known = {} if patients is None else read_patients(Path(patients), [pair.case for pair in pairs])
     for number, pair in enumerate(pairs):
