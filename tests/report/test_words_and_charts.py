@@ -81,7 +81,12 @@ def test_metrics_keep_fitting_digits(value: object, name: str, expected: str) ->
 
 @pytest.mark.parametrize(
     ("name", "expected"),
-    [("lr", "Learning rate"), ("iou_score", "IoU"), ("balanced_accuracy", "Balanced accuracy"), ("WT (ml)", "WT (ml)")],
+    [
+        *(("lr", "Learning rate"), ("iou_score", "IoU"), ("balanced_accuracy", "Balanced accuracy")),
+        *(("WT (ml)", "WT (ml)"), ("roc_auc", "ROC-AUC"), ("pr_auc", "PR-AUC"), ("hd95", "HD95"), ("nsd", "NSD")),
+        *(("lesionwise_dice", "Lesion-wise Dice"), ("lesionwise_hd95", "Lesion-wise HD95"), ("ece", "ECE")),
+        *(("volume_error_ml", "Volume error (ml)"), ("recognition_quality", "Recognition quality"), ("nll", "NLL")),
+    ],
 )
 def test_names_become_words(name: str, expected: str) -> None:
     assert wording.title(name) == expected
@@ -127,6 +132,20 @@ def test_chart_leaves_the_settings_of_matplotlib_alone() -> None:
 def test_chart_with_dollars_and_empty_rows_is_drawn() -> None:
     svg = str(spread_chart({"a$x_1$<b>": [], "b": [0.5]}, title="t", axis="$"))
     assert "a$x 1$&lt;b&gt;".lower() in svg.lower()
+
+
+def test_infinite_values_are_counted_and_count_in_the_quartiles() -> None:
+    svg = str(spread_chart({"a": [1.0, 2.0], "b": [3.0]}, title="t", axis="", infinite={"a": 5, "b": 0}))
+    assert "∞ × 5" in svg
+    assert svg.count("∞") == 1
+    finite = str(spread_chart({"a": [1.0, 2.0], "b": [3.0]}, title="t", axis=""))
+    assert finite.count("stroke-width: 1.6") == 2  # a median each
+    assert svg.count("stroke-width: 1.6") == 1  # that of the first row is infinite
+
+
+def test_many_values_are_drawn_as_few_points() -> None:
+    svg = str(spread_chart({"a": list(range(5000))}, title="t", axis=""))
+    assert 300 < svg.count("<use ") < 500
 
 
 def test_long_names_leave_room_for_the_points() -> None:

@@ -97,7 +97,7 @@ def spread_chart(
             own = np.sort(np.asarray(values[name], dtype=float))
             if endless.get(name):
                 text = f"∞ × {endless[name]}"
-                axes.text(1.0, row, text, transform=axes.get_yaxis_transform(), ha="right", va="center", weight=600)
+                axes.text(1.0, row, text, transform=axes.get_yaxis_transform(), ha="right", va="center", weight="bold")
             if len(own):
                 _draw_row(axes, row, own, endless.get(name, 0))
         axes.set_yticks(range(len(names)), [row_name(name) for name in names])
@@ -111,8 +111,11 @@ def spread_chart(
             axes.set_xscale("log")
             axes.xaxis.set_major_formatter(short_number)
             axes.xaxis.set_minor_formatter("")
-        elif any(endless.values()):
-            axes.margins(x=0.16)
+        else:
+            axes.xaxis.set_major_formatter(short_number)
+        if any(endless.values()):
+            low, high = axes.get_xlim()
+            axes.set_xlim(low, high + 0.22 * (high - low))
 
     return figure(draw, title=title, height=0.75 + 0.48 * max(len(values), 1))
 

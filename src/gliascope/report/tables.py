@@ -31,6 +31,7 @@ class Cell:
         href: A relative path, already quoted, or empty.
         level: 0…1, drawn as a bar behind the text, or None.
         notes: Smaller lines below.
+        marked: The cell wants attention.
     """
 
     text: object
@@ -38,6 +39,7 @@ class Cell:
     href: str = ""
     level: float | None = None
     notes: tuple[str, ...] = ()
+    marked: bool = False
 
 
 def table(
@@ -47,8 +49,9 @@ def table(
     caption: str,
     sortable: bool = True,
     tall: bool = False,
+    dense: bool = False,
 ) -> Markup:
-    """Return a table; ``tall`` limits its height and lets it scroll below a fixed heading."""
+    """Return a table; ``tall`` limits its height and lets it scroll below a fixed heading, ``dense`` saves room."""
     groups = [(name, len(list(own))) for name, own in groupby(column.group for column in columns)]
     firsts = [bool(c.group) and (i == 0 or columns[i - 1].group != c.group) for i, c in enumerate(columns)]
     return fragment(
@@ -60,6 +63,7 @@ def table(
         caption=caption,
         sortable=sortable,
         tall=tall,
+        dense=dense,
     )
 
 

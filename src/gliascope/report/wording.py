@@ -4,6 +4,7 @@ Every text that reaches a page goes through ``clean``; the template engine calls
 """
 
 import math
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -17,14 +18,18 @@ TITLES: Mapping[str, str] = {
     **{"NCR": "Necrotic core", "ED": "Edema", "TUMOR": "Tumor"},
     **{"t1n": "T1", "t1c": "T1 contrast", "t2w": "T2", "t2f": "FLAIR"},
     **{"macro": "Macro average", "weighted": "Weighted average", "all": "All cases", "lr": "Learning rate"},
-    **{"rest": "Head without tumor"},
+    **{"rest": "Head without tumor", "hd": "Hausdorff distance", "brier": "Brier score"},
+    **{"both_empty": "Both empty", "false_positive": "False positive"},
 }
 """Names that a rule cannot spell out."""
 
 ACRONYMS: Mapping[str, str] = {
-    "iou": "IoU",
-    **{word: word.upper() for word in ("hd95", "nsd", "f1", "auc", "ece", "assd", "id", "mri", "wt", "tc", "et", "rc")},
+    **{"iou": "IoU", "dice": "Dice", "brier": "Brier", "roc_auc": "ROC-AUC", "pr_auc": "PR-AUC"},
+    **{"lesionwise": "lesion-wise"},
+    **{word: word.upper() for word in ("hd", "hd95", "nsd", "assd", "f1", "auc", "ece", "nll", "id", "mri")},
+    **{word: word.upper() for word in ("wt", "tc", "et", "rc")},
 }
+"""Words of a name, or two of them together, that are written in their own way."""
 
 _VISIBLE: dict[int, str] = {
     **{code: chr(0x2400 + code) for code in range(0x20)},
@@ -144,8 +149,8 @@ def title(name: str) -> str:
     """Return the words for a name of the code: a region, class, channel, metric or setting.
 
     Example:
-        >>> title("no_tumor"), title("hd95_mm"), title("dice_score"), title("WT")
-        ('No tumor', 'HD95 (mm)', 'Dice', 'Whole tumor')
+        >>> title("no_tumor"), title("hd95_mm"), title("lesionwise_dice"), title("WT")
+        ('No tumor', 'HD95 (mm)', 'Lesion-wise Dice', 'Whole tumor')
     """
     if name in TITLES:
         return TITLES[name]
@@ -153,8 +158,10 @@ def title(name: str) -> str:
     if name.endswith(")"):
         return name
     stem = name.removesuffix("_score").removesuffix(f"_{unit}" if unit else "")
-    words = [ACRONYMS.get(word, word) for word in stem.replace("_", " ").split(" ")]
-    text = " ".join(words)
+    for pair, words in ACRONYMS.items():
+        if "_" in pair:
+            stem = re.sub(rf"(?<![a-z]){pair}(?![a-z])", words, stem)
+    text = " ".join(ACRONYMS.get(word, word) for word in stem.replace("_", " ").split(" "))
     return text[:1].upper() + text[1:] + (f" ({unit})" if unit else "")
 
 
