@@ -118,6 +118,17 @@ def test_audit_keys(tmp_path: Path) -> None:
     assert undescribed("audit", result) == []
 
 
+@pytest.mark.train
+def test_comparison_keys(segment_run: TrainedRun, tmp_path: Path) -> None:
+    scored = gliascope.evaluate(segment_run.folder, split="validation")
+    for name in ("a", "b"):
+        scored.save(tmp_path / name)
+    facts = gliascope.compare(tmp_path / "a", tmp_path / "b").facts
+    assert undescribed("compare", facts, "evaluate of a segmenter") == []
+    assert facts["differences"]
+    assert facts["checklist"]
+
+
 def test_check_and_explore_keys(study: Path, tmp_path: Path) -> None:
     result = gliascope.check([study, tmp_path / "absent.png"]).as_json()
     assert [entry["ok"] for entry in result["checked"]] == [True, False]

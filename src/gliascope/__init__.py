@@ -22,6 +22,7 @@ _HOME = {
     "Scan": "gliascope.scan:Scan",
     "audit": "gliascope.workflow.audit:audit",
     "check": "gliascope.workflow.check:check",
+    "compare": "gliascope.workflow.compare:compare",
     "demo": "gliascope.workflow.demo:demo",
     "doctor": "gliascope.workflow.doctor:doctor",
     "evaluate": "gliascope.workflow.evaluate:evaluate",

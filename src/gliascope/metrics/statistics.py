@@ -170,7 +170,7 @@ def wilcoxon_test(differences: ArrayLike, clusters: Sequence[Hashable]) -> float
     """p-value of Wilcoxon's signed-rank test of paired differences, two-sided.
 
     The ranks are those of the patients' mean differences, as cases of one patient are no independent witnesses.
-    Patients without any difference are left out, as Wilcoxon did.
+    Patients without any difference (to 12 decimals) are left out, as Wilcoxon did.
 
     Args:
         differences: First minus second, one per case; what is not finite is left out.
@@ -193,7 +193,7 @@ def wilcoxon_test(differences: ArrayLike, clusters: Sequence[Hashable]) -> float
     from scipy.stats import rankdata, wilcoxon
 
     known, numbers, count = _known(differences, clusters, finite=True)
-    means = np.bincount(numbers, known, minlength=count) / np.bincount(numbers, minlength=count)
+    means = np.round(np.bincount(numbers, known, minlength=count) / np.bincount(numbers, minlength=count), 12)
     moved = means[means != 0]
     if len(moved) <= ENUMERATED:
         return _turned(np.sign(moved) * rankdata(np.abs(moved)) if len(moved) else means, 0, 0)
