@@ -123,8 +123,9 @@ def metrics() -> str:
 
 
 _METRICS_INTRODUCTION = """Masks are scored by a named protocol (`gliascope evaluate --protocol NAME`); numbers of two
-protocols do not compare. TP, FP, FN and TN are voxels; a border voxel of a mask has a face (in 2-D an edge) neighbor
-outside it. Everything works in 2-D and 3-D, with voxels of any shape, in any label scheme."""
+protocols do not compare: [protocols](../explanation/protocols.md) tells why there are several. TP, FP, FN and TN are
+voxels; a border voxel of a mask has a face (in 2-D an edge) neighbor outside it. Everything works in 2-D and 3-D, with
+voxels of any shape, in any label scheme."""
 
 
 def _without_spacing(needed: bool, spacing: str) -> str:

@@ -66,6 +66,21 @@ def test_empty_masks_give_the_value_of_the_table(protocol: str, name: str, shape
             assert not math.isnan(value) or no_background or (name == "volume_error_ml" and len(shape) == 2)
 
 
+@pytest.mark.parametrize("shape", [(6, 8, 7), (9, 8)])
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_full_masks_are_scored_like_any_other(protocol: str, shape: tuple[int, ...]) -> None:
+    full, part = np.ones(shape, dtype=np.bool_), np.zeros(shape, dtype=np.bool_)
+    part[1:-1, 1:-1] = True
+    for masks in ((full, full), (full, part), (part, full)):
+        values = PROTOCOLS[protocol].score(pair(*masks))
+        undefined = {name for name, value in values.items() if math.isnan(value)}
+        assert undefined <= ({"specificity"} if masks[1] is full else set()) | {"volume_error_ml"}
+        assert all(math.isfinite(value) for name, value in values.items() if name not in undefined)
+        leading = next(iter(values))
+        assert 0.2 < values[leading] <= 1.0
+        assert (values[leading] == 1.0) == (masks[0] is masks[1]) or protocol.startswith("brats2023")
+
+
 PAIRS = array_shapes(min_dims=2, max_dims=3, max_side=5).flatmap(
     lambda shape: st.tuples(arrays(np.bool_, shape), arrays(np.bool_, shape))
 )
