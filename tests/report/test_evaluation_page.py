@@ -128,15 +128,25 @@ def test_classes_have_their_intervals() -> None:
 
 
 def test_leaking_split_is_said_before_any_figure() -> None:
-    facts = {**classes(), "leakage": {"allowed": True, "leaks": 12}}
-    html = evaluation_page(facts)
+    leakage = {
+        **{"allowed": True, "test_cases": 20, "leaking_test_cases": 5, "validation_cases": 4},
+        **{"leaking_validation_cases": 0, "kinds": {"bytes": 3, "mirror": 2}},
+    }
+    html = evaluation_page({**classes(), "leakage": leakage})
     assert html.index("The split leaks.") < html.index("Confusion matrix")
-    assert "The split leaks." not in evaluation_page({**classes(), "leakage": None})
+    assert "5 of 20 (25 %)" in html
+    assert "Same file: 3; Same content, mirrored: 2" in html
+    assert "Validation cases known" not in html
 
 
-@pytest.mark.parametrize(("looks", "said"), [(1, False), (3, True)])
-def test_repeated_looks_at_the_test_part_are_told(looks: int, said: bool) -> None:
-    html = evaluation_page({**classes(), "test_looks": looks})
+@pytest.mark.parametrize("leakage", [None, {}])
+def test_clean_split_has_no_notice(leakage: dict[str, Any] | None) -> None:
+    assert "The split leaks." not in evaluation_page({**classes(), "leakage": leakage})
+
+
+@pytest.mark.parametrize(("looks", "part", "said"), [(1, "test", False), (3, "test", True), (3, "validation", False)])
+def test_repeated_looks_at_the_test_part_are_told(looks: int, part: str, said: bool) -> None:
+    html = evaluation_page({**classes(), "split": f"{part} of: random", "test_looks": looks})
     assert "Times this part was scored" in html
     assert ("no longer unseen" in html) is said
 

@@ -7,6 +7,7 @@ from typing import Any, TypedDict
 from markupsafe import Markup
 
 from gliascope.report import wording
+from gliascope.report.audit_page import KIND_WORDS
 from gliascope.report.calibration_section import calibration_section
 from gliascope.report.charts import spread_chart
 from gliascope.report.curves import curve_charts
@@ -105,12 +106,23 @@ def evaluation_page(
 
 
 def _leakage(facts: Mapping[str, Any]) -> list[Section]:
-    """Return a notice that the split leaks, with what is known of it, or nothing where it was found clean."""
+    """Return a notice that the split leaks and how far, or nothing where it does not (or nobody looked)."""
     found = facts.get("leakage")
     if not found:
         return []
-    details = fact_list({wording.title(k): v for k, v in found.items()}) if isinstance(found, Mapping) else Markup()
+    counts = {
+        f"{part.capitalize()} cases known from training": _share(found, part)
+        for part in ("test", "validation")
+        if found.get(f"leaking_{part}_cases")
+    }
+    kinds = "; ".join(f"{KIND_WORDS.get(kind, kind)}: {n:,}" for kind, n in (found.get("kinds") or {}).items())
+    details = fact_list({**counts, "How": kinds} if kinds else counts)
     return [Section("", fragment("alert.html.j2", title=LEAK_TITLE, text=LEAK_TEXT, details=details))]
+
+
+def _share(found: Mapping[str, Any], part: str) -> str:
+    own, whole = found[f"leaking_{part}_cases"], found.get(f"{part}_cases") or 0
+    return f"{own:,} of {whole:,} ({wording.share(own, whole)})"
 
 
 def _key_figures(facts: Mapping[str, Any], words: MetricWords) -> list[dict[str, Any]]:
@@ -132,7 +144,8 @@ def _key_figures(facts: Mapping[str, Any], words: MetricWords) -> list[dict[str,
         figures.append({"label": wording.title(name), "value": value, "note": note, "strong": False})
     looks = facts.get("test_looks")
     if looks is not None:
-        note = "no longer unseen" if looks > 1 else ""
+        worn = looks > 1 and str(facts.get("split")).startswith("test")
+        note = "no longer unseen" if worn else ""
         figures.append({"label": "Times this part was scored", "value": looks, "note": note, "strong": False})
     return figures
 
