@@ -50,6 +50,8 @@ class RunConfig(Settings):
     network: NetworkSettings
     training: TrainingSettings = TrainingSettings()
     inference: InferenceSettings = InferenceSettings()
+    allow_leakage: bool = False
+    """Train although copies or patients cross the split, as a published protocol may ask; every output says so."""
 
     @property
     def in_channels(self) -> int:

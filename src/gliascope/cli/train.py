@@ -23,6 +23,9 @@ def train(
         list[str] | None, typer.Option("--set", metavar="a.b=value", help="Change a setting; repeatable.")
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with an interrupted run.")] = False,
+    allow_leakage: Annotated[
+        bool, typer.Option("--allow-leakage", help="Train although the split leaks; every output says so.")
+    ] = False,
     cache: Annotated[Path | None, typer.Option(metavar="DIR", help="Where prepared images are kept.")] = None,
     json: options.Json = None,
     device: options.Device = "auto",
@@ -51,6 +54,7 @@ def train(
             overrides=settings or (),
             resume=resume,
             overwrite=overwrite,
+            allow_leakage=allow_leakage,
             device=device,
             threads=threads,
             cache=cache,

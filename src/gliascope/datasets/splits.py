@@ -214,7 +214,7 @@ def _refuse_shared(units: Sequence[Unit], part_of: Sequence[str]) -> None:
     if shared:
         more = f" and {len(shared) - _SHOWN} more" if len(shared) > _SHOWN else ""
         cause = f"two sides of the split share {counted(len(shared), 'patient')}: {', '.join(shared[:_SHOWN])}{more}"
-        raise InputError(cause, hint="Move them to one side, or say by = 'image'.", code="E_LEAK")
+        raise InputError(cause, hint="Move them to one side, or add --allow-leakage.", code="E_LEAK")
 
 
 def _honest_name(

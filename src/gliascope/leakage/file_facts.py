@@ -7,6 +7,7 @@ import math
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from gliascope.case import Case, Picture, PictureStack
@@ -56,7 +57,7 @@ def _step(value: float) -> str:
 
 def _blank_border(scan: Scan) -> float:
     """Return the share of the image outside the smallest box that holds all that is not nearly black."""
-    gray = scan.array.max(axis=0)
+    gray: NDArray[np.float32] = scan.array.max(axis=0)
     level = BLANK_LEVEL * float(np.percentile(gray, 99.5))
     box = bounding_box(gray > level)
     inside = float(math.prod([side.stop - side.start for side in box]))

@@ -29,6 +29,7 @@ class RunFacts(TypedDict, total=False):
     device: str
     licence: str
     data_sha256: str
+    leakage: Mapping[str, Any]
     seed: int
     machine: str
     curves: Mapping[str, list[float | None]]
@@ -81,11 +82,25 @@ def _key_figures(facts: Mapping[str, Any], network: Mapping[str, Any]) -> list[d
             None if facts.get("seconds") is None else wording.duration(facts["seconds"]),
             facts.get("device") or "",
         ),
+        *_leaking(facts.get("leakage") or {}),
     ]
     return [
         {"label": label, "value": value, "note": note, "strong": True}
         for label, value, note in rows
         if value is not None
+    ]
+
+
+def _leaking(leakage: Mapping[str, Any]) -> list[tuple[str, object, object]]:
+    """Return the share of cases that training knows already, where that was allowed."""
+    return [
+        (
+            f"{side} cases known from training",
+            wording.share(leakage[f"leaking_{name}_cases"], leakage[f"{name}_cases"]),
+            f"{leakage[f'leaking_{name}_cases']:,} of {leakage[f'{name}_cases']:,}",
+        )
+        for name, side in (("test", "Test"), ("validation", "Validation"))
+        if leakage.get(f"leaking_{name}_cases")
     ]
 
 

@@ -78,7 +78,7 @@ def list_networks() -> list[dict[str, Any]]:
 
 
 def list_models() -> list[dict[str, Any]]:
-    """Return one row per shipped model: name, task, channels, figures, size in MB."""
+    """Return one row per shipped model: name, task, channels, figures, leaks of its split, size in MB."""
     rows = []
     for name, folder in shipped_models().items():
         facts = load_model(folder).facts
@@ -89,6 +89,7 @@ def list_models() -> list[dict[str, Any]]:
                 "task": facts.task,
                 "channels": list(facts.channels),
                 "metrics": facts.metrics,
+                "leakage": facts.training.get("leakage"),
                 "size_mb": round(size / 1e6, 1),
                 "intended_use": facts.intended_use,
             }

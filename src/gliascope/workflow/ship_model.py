@@ -40,6 +40,7 @@ def ship_model(
         "licence",
         "data_sha256",
         "split",
+        "leakage",
         "cases",
         "recipe",
         "seed",

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from gliascope.case import Case
 from gliascope.datasets.split_table import split_table
-from gliascope.datasets.splits import Split, split_cases
+from gliascope.datasets.splits import Split, SplitSettings, split_cases
 from gliascope.errors import InputError, Notice
 from gliascope.files import atomic
 from gliascope.preprocess.cache import CacheEntry, build_cache, default_cache_folder
 from gliascope.report import run_page
 from gliascope.workflow.extras import require_training
+from gliascope.workflow.leak_gate import check_leaks, kept_verdict
 from gliascope.workflow.output_place import check_outside
 from gliascope.workflow.progress import ProgressCallback, silent
 from gliascope.workflow.provenance import code_version, data_hash, machine
@@ -50,6 +51,7 @@ def train(
     overrides: Iterable[str] = (),
     resume: bool = False,
     overwrite: bool = False,
+    allow_leakage: bool = False,
     device: str = "auto",
     threads: int | None = None,
     cache: str | Path | None = None,
@@ -67,6 +69,7 @@ def train(
         overrides: ``a.b=value`` settings on top of the recipe.
         resume: Go on with a run that was interrupted.
         overwrite: Replace a run folder.
+        allow_leakage: Train although copies or patients cross the split; every output says so.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
         threads: CPU threads; None: all cores.
         cache: Where prepared images are kept; None: the user's cache folder.
@@ -75,7 +78,7 @@ def train(
 
     Raises:
         ConfigError: The recipe or an override is wrong.
-        InputError: The data cannot be used; every file at fault is listed before the first epoch.
+        InputError: The split leaks, or the data cannot be used; every file at fault is listed before the first epoch.
         UsageError: The run folder lies in the data, or exists and neither ``resume`` nor ``overwrite`` was given.
         MachineError: PyTorch is missing, or memory or disk do not suffice.
     """
@@ -85,12 +88,13 @@ def train(
     from gliascope.training.fit import fit
 
     config = read_recipe(recipe, overrides)
+    config = config.model_copy(update={"allow_leakage": config.allow_leakage or allow_leakage})
     output, root = Path(output), Path(data)
     check_outside(output, [root])
     settings = config.split
     if split is not None:
         settings = config.split.model_copy(update={"method": "csv", "path": str(split)})
-    parts = split_cases(_usable(config, config.dataset.cases(root), root), settings, fold=fold)
+    settings, parts = _divided(config, _usable(config, config.dataset.cases(root), root), settings, fold)
     if not parts.train or not parts.validation:
         cause = f"split '{parts.name}' leaves {len(parts.train)} cases to train and {len(parts.validation)} to validate"
         raise InputError(cause, file=root, hint="Both need at least one.", code="E_SPLIT")
@@ -99,6 +103,17 @@ def train(
     table = split_table(parts.parts())
     check_free(output, resolved, table, resume=resume, overwrite=overwrite)
     announce(f"{parts.name}: {len(parts.train)} train, {len(parts.validation)} validation, {len(parts.test)} test")
+    verdict = (kept_verdict(output) if resume else None) or check_leaks(
+        parts,
+        dataset=config.dataset.name,
+        root=root,
+        allowed=config.allow_leakage,
+        classify=config.task == "classify",
+        threads=threads,
+        progress=progress,
+    )
+    for notice in verdict.notices:
+        announce(notice.text)
     folder = default_cache_folder() if cache is None else Path(cache)
     entries = _prepare(config, (*parts.train, *parts.validation), folder, threads, progress)
     training, validation = entries[: len(parts.train)], entries[len(parts.train) :]
@@ -107,6 +122,7 @@ def train(
     )
     content = {name: data_hash(cases) for name, cases in parts.parts().items()}
     start_run(output, resolved, table, resume=resume)
+    verdict.save(output)
     result = fit(
         build_network(config.network, config.in_channels, config.out_channels, seed=config.seed),
         training_samples(training, config.slices),
@@ -122,14 +138,29 @@ def train(
         announce=lambda needs: announce(needs_line(needs)),
         epoch_done=lambda row: announce(_epoch_line(row)),
     )
-    noticed = dict.fromkeys((*parts.notices, *result.notices, *(n for entry in entries for n in entry.notices)))
-    facts = {**_run_facts(config, root, parts, result, noticed), "parts_sha256": content}
+    noticed = dict.fromkeys(
+        (*verdict.notices, *parts.notices, *result.notices, *(n for entry in entries for n in entry.notices))
+    )
+    facts = {**_run_facts(config, root, parts, result, noticed), "leakage": verdict.facts, "parts_sha256": content}
     facts["data_sha256"] = hashlib.sha256("".join(content.values()).encode()).hexdigest()
     facts["warnings"] += ship_model(output, config, facts, training, validation)
     page = {**facts, "curves": read_curves(output), "config": resolved, "files": _files(output)}
     atomic.write_text(output / PAGE_FILE, run_page(page))
     atomic.write_json(output / RUN_FILE, facts)
     return TrainedRun(output, facts)
+
+
+def _divided(
+    config: "RunConfig", cases: list[Case], settings: SplitSettings, fold: int | None
+) -> tuple[SplitSettings, Split]:
+    """Divide the cases; a split that tears patients apart is named by image, and needs leave."""
+    try:
+        return settings, split_cases(cases, settings, fold=fold)
+    except InputError as fault:
+        if fault.code != "E_LEAK" or not config.allow_leakage:
+            raise
+    settings = settings.model_copy(update={"by": "image"})
+    return settings, split_cases(cases, settings, fold=fold)
 
 
 def _usable(config: "RunConfig", cases: list[Case], root: Path) -> list[Case]:
