@@ -125,8 +125,11 @@ def test_comparison_keys(segment_run: TrainedRun, tmp_path: Path) -> None:
         scored.save(tmp_path / name)
     facts = gliascope.compare(tmp_path / "a", tmp_path / "b").facts
     assert undescribed("compare", facts, "evaluate of a segmenter") == []
-    assert facts["differences"]
     assert facts["checklist"]
+    assert {row["p_permutation"] for row in facts["differences"]} <= {1.0, None}
+    for row in facts["figures"]:
+        assert row["ci95"] == scored.facts["summary"][row["row"]][row["metric"]]["ci95"]
+        assert row["mean"] == pytest.approx(scored.facts["summary"][row["row"]][row["metric"]]["mean"])
 
 
 def test_check_and_explore_keys(study: Path, tmp_path: Path) -> None:

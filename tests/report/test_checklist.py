@@ -115,6 +115,21 @@ def test_random_weights_and_masks() -> None:
     assert items[10]["evidence"] is None
 
 
+@pytest.mark.parametrize(
+    ("facts", "proof"),
+    [
+        ({"rows": {"WT": {"ece": 0.1}, "ET": {"ece": None}}, "temperature": [1.5, 1.0]}, "temperature 1.50, 1.00."),
+        ({"rows": {"glioma": {"ece": 0.1}, "all": {"ece": 0.2}}, "temperature": None}, "error: All cases 0.200."),
+        ({"rows": {}, "temperature": 1.0}, None),
+        (None, None),
+    ],
+)
+def test_calibration_of_regions_and_classes(facts: dict[str, Any] | None, proof: str | None) -> None:
+    one = Study((Source("a", RUN, CONFIG, {**EVALUATION, "calibration": facts}),), COMPARISON)
+    (item,) = (i for i in reporting_checklist(one) if i["topic"] == "Whether probabilities can be believed")
+    assert (item["evidence"] is None) if proof is None else item["evidence"].endswith(proof)
+
+
 def test_markdown_ticks_what_is_done() -> None:
     items = reporting_checklist(study())
     text = checklist_markdown(items, "a\x1bb")

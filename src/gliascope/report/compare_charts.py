@@ -34,6 +34,7 @@ def forest_chart(rows: Sequence[Difference], *, title: str, axis: str) -> Markup
         title: Spoken name of the chart.
         axis: Words below the axis.
     """
+    from matplotlib.ticker import MaxNLocator
 
     def draw(axes: "Axes") -> None:
         axes.axvline(0, color=INK, linewidth=0.9)
@@ -46,6 +47,7 @@ def forest_chart(rows: Sequence[Difference], *, title: str, axis: str) -> Markup
         axes.set_ylim(len(rows) - 0.4, -0.6)
         axes.tick_params(axis="y", length=0)
         axes.spines["left"].set_visible(False)
+        axes.xaxis.set_major_locator(MaxNLocator(nbins=5))
         axes.set_xlabel(axis)
         axes.margins(x=0.08)
 

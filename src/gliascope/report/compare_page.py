@@ -33,7 +33,7 @@ LEVEL = 0.05
 MOST_PAIRS = 6
 """Pairs of systems that get a chart of their cases."""
 
-WORST_NOTE = "White outline: reference. Evaluations keep no predictions, so none are drawn."
+PICTURES_NOTE = "White outline: reference mask. Evaluations keep no predictions, so none are drawn."
 
 
 def compare_page(facts: Mapping[str, Any], values: Values, pictures: Mapping[str, NDArray[np.uint8]]) -> str:
@@ -47,8 +47,10 @@ def compare_page(facts: Mapping[str, Any], values: Values, pictures: Mapping[str
     sections = [Section("", fragment("figures.html.j2", figures=_key_figures(facts)))]
     sections.append(Section("Figures", figure_table(facts), _figures_note(facts)))
     if facts["differences"]:
-        charts = [_forest(metric, own) for metric, own in _by_metric(facts["differences"])]
-        sections.append(Section("Differences", fragment("charts.html.j2", charts=charts), _differences_note(facts)))
+        units = {own["metric"]: own["unit"] for own in facts["figures"]}
+        letters = {own["name"]: chr(ord("A") + place) for place, own in enumerate(facts["systems"])}
+        charts = [_forest(metric, units[metric], own, letters) for metric, own in _by_metric(facts["differences"])]
+        sections.append(Section("Differences", fragment("charts.html.j2", charts=charts), _differences_note(letters)))
         sections.append(Section("Tests", significance_table(facts["differences"]), _tests_note(facts)))
         points = _pair_charts(facts, values)
         if points:
@@ -103,31 +105,33 @@ def _by_metric(differences: Sequence[Mapping[str, Any]]) -> list[tuple[str, list
     return [(metric, [own for own in differences if own["metric"] == metric]) for metric in metrics]
 
 
-def _forest(metric: str, differences: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    several = len({(own["first"], own["second"]) for own in differences}) > 1
+def _forest(
+    metric: str, unit: str, differences: Sequence[Mapping[str, Any]], letters: Mapping[str, str]
+) -> dict[str, Any]:
+    """Draw one metric; of several pairs of systems each goes by letters, as names would leave no room."""
     rows = []
     for own in differences:
         if own["mean"] is None:
             continue
-        pair = f"{own['first']} − {own['second']}"
-        row = wording.title(own["row"])
-        name = pair if several and own["row"] == "all" else f"{row}, {pair}" if several else row
+        pair = f"{letters[own['first']]} − {letters[own['second']]}" if len(letters) > 2 else ""
+        name = wording.title(own["row"]) if not pair else pair if own["row"] == "all" else f"{own['row']}: {pair}"
         low, high = own["ci95"] or (None, None)
         interval = None if low is None or high is None else (low, high)
         p = own["p_permutation_holm"]
         rows.append(Difference(name, own["mean"], interval, p is not None and p < LEVEL))
     words = wording.title(metric)
     way = "higher is better" if differences[0]["direction"] == "up" else "lower is better"
-    svg = forest_chart(rows, title=f"Differences in {words}", axis="")
+    svg = forest_chart(rows, title=f"Differences in {words}", axis=unit)
     return {"title": words, "note": way, "svg": svg, "legend": []}
 
 
-def _differences_note(facts: Mapping[str, Any]) -> str:
-    pairs = facts["pairs"]
-    pair = f"{pairs[0]['first']} minus {pairs[0]['second']}" if len(pairs) == 1 else "the first minus the second"
+def _differences_note(letters: Mapping[str, str]) -> str:
+    names = list(letters)
+    pair = f"{names[0]} minus {names[1]}" if len(names) == 2 else "first minus second"
+    key = "" if len(names) == 2 else f" {'; '.join(f'{letter}: {name}' for name, letter in letters.items())}."
     return (
         f"Mean paired difference, {pair}, with its 95 % interval by patient. Filled: the corrected p-value of the "
-        "permutation test is below 0.05."
+        f"permutation test is below 0.05.{key}"
     )
 
 
@@ -169,14 +173,12 @@ def _worst_sections(worst: Sequence[Mapping[str, Any]], pictures: Mapping[str, N
     for own in worst:
         if own["case"] in pictures:
             told = ", ".join(f"{s['system']} {wording.metric_value(s['value'], own['metric'])}" for s in own["scores"])
-            row = "" if own["row"] == "all" else f"{wording.title(own['row'])} "
-            caption = f"{own['case']}: {row}{wording.title(own['metric'])} {told}"
+            what = wording.title(own["reference"] or own["row"])
+            caption = f"{own['case']}: {what}, {wording.title(own['metric'])} {told}"
             tiles.append({"url": tile_url(pictures[own["case"]]), "caption": caption})
     metric = wording.title(worst[0]["metric"])
     note = f"{metric}: the worst scores, and the widest gaps between two systems."
     sections = [Section("Worst cases", worst_table(worst), note)]
-    return (
-        [*sections, Section("Pictures of them", fragment("tiles.html.j2", tiles=tiles), WORST_NOTE)]
-        if tiles
-        else sections
-    )
+    if tiles:
+        sections.append(Section("Pictures of them", fragment("tiles.html.j2", tiles=tiles), PICTURES_NOTE))
+    return sections

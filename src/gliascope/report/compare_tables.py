@@ -11,15 +11,24 @@ from gliascope.report.tables import Cell, Column, table
 Facts = Mapping[str, Any]
 
 
+def has_regions(rows: Sequence[Facts]) -> bool:
+    """Say whether rows are regions; a classifier's stand for all cases, which needs no column."""
+    return any(own["row"] != "all" for own in rows)
+
+
 def figure_table(facts: Facts) -> Markup:
     """Return one row per region and system: means, intervals, and how many cases have no finite value."""
     metrics = list(dict.fromkeys(own["metric"] for own in facts["figures"]))
     rows = list(dict.fromkeys(own["row"] for own in facts["figures"]))
     found = {(own["row"], own["system"], own["metric"]): own for own in facts["figures"]}
-    columns = [Column("Region") if rows != ["all"] else Column("Cases"), Column("System")]
+    regions = has_regions(facts["figures"])
+    columns = [*([Column("Region")] if regions else []), Column("System")]
     columns += [Column(wording.title(metric), numeric=True, hint=_arrow(found, metric)) for metric in metrics]
     body = [
-        [Cell(wording.title(row)), Cell(system), *(_figure_cell(found.get((row, system, m)), m) for m in metrics)]
+        [
+            *([Cell(wording.title(row))] if regions else []),
+            *(Cell(system), *(_figure_cell(found.get((row, system, m)), m) for m in metrics)),
+        ]
         for row in rows
         for system in (own["name"] for own in facts["systems"])
         if any((row, system, m) in found for m in metrics)
@@ -51,17 +60,20 @@ def between(interval: Sequence[float | None] | None, metric: str) -> str:
 def significance_table(differences: Sequence[Facts]) -> Markup:
     """Return one row per difference with its interval and its p-values, plain and corrected."""
     several = len({(own["first"], own["second"]) for own in differences}) > 1
+    regions = has_regions(differences)
     columns = [
         *((Column("First"), Column("Second")) if several else ()),
-        *(Column("Region"), Column("Metric")),
+        *((Column("Region"),) if regions else ()),
+        Column("Metric"),
         *(Column("Cases", numeric=True), Column("Difference", numeric=True)),
         *(Column("p", numeric=True, group="Permutation"), Column("Holm", numeric=True, group="Permutation")),
         *(Column("p", numeric=True, group="Wilcoxon"), Column("Holm", numeric=True, group="Wilcoxon")),
     ]
-    return table(columns, [_test_row(own, several) for own in differences], caption="Tests", tall=len(differences) > 15)
+    rows = [_test_row(own, several=several, regions=regions) for own in differences]
+    return table(columns, rows, caption="Tests", tall=len(rows) > 15)
 
 
-def _test_row(own: Facts, several: bool) -> list[Cell]:
+def _test_row(own: Facts, *, several: bool, regions: bool) -> list[Cell]:
     left = {"undefined": "undefined", "infinite_first": "infinite in first", "infinite_second": "infinite in second"}
     low, high = own["ci95"] or (None, None)
     between = () if None in (low, high) else (f"{wording.number(low, 2)} to {wording.number(high, 2)}",)
@@ -70,7 +82,8 @@ def _test_row(own: Facts, several: bool) -> list[Cell]:
     tests = (own[key] for key in ("p_permutation", "p_permutation_holm", "p_wilcoxon", "p_wilcoxon_holm"))
     return [
         *((Cell(own["first"]), Cell(own["second"])) if several else ()),
-        *(Cell(wording.title(own["row"])), Cell(wording.title(own["metric"]))),
+        *((Cell(wording.title(own["row"])),) if regions else ()),
+        Cell(wording.title(own["metric"])),
         Cell(own["n"], sort=own["n"], notes=tuple(f"{own[key]} {words}" for key, words in left.items() if own[key])),
         Cell(signed, sort="" if mean is None else mean, notes=between),
         *(Cell(p_words(p), sort="" if p is None else p) for p in tests),
@@ -92,13 +105,14 @@ def p_words(p: float | None) -> str:
 def worst_table(worst: Sequence[Facts]) -> Markup:
     """Return one row per case to look at, with what every system scored."""
     systems = list(dict.fromkeys(s["system"] for own in worst for s in own["scores"]))
-    columns = [Column("Case"), Column("Patient"), Column("Why"), Column("Region")]
+    what = "Region" if has_regions(worst) else "True class"
+    columns = [Column("Case"), Column("Patient"), Column(what), Column("Why")]
     columns += [Column(system, numeric=True) for system in systems]
     rows = []
     for own in worst:
         scores = {s["system"]: s["value"] for s in own["scores"]}
         cells = [Cell(_score(scores, system, own["metric"]), sort=scores.get(system)) for system in systems]
-        about = [own["case"], own["patient"], ", ".join(own["why"]), wording.title(own["row"])]
+        about = [own["case"], own["patient"], wording.title(own["reference"] or own["row"]), ", ".join(own["why"])]
         rows.append([*map(Cell, about), *cells])
     return table(columns, rows, caption="Worst cases")
 
@@ -112,18 +126,16 @@ def _score(scores: Mapping[str, float | None], system: str, metric: str) -> str:
 
 def spread_table(spread: Sequence[Facts]) -> Markup:
     """Return one row per figure that folds or seeds repeat."""
-    columns = [Column("System"), Column("Region"), Column("Metric"), Column("Over")]
+    regions = has_regions(spread)
+    columns = [Column("System"), *([Column("Region")] if regions else []), Column("Metric"), Column("Over")]
     columns += [Column(name, numeric=True) for name in ("Number", "Mean", "SD", "Lowest", "Highest")]
-    rows = [
-        [
-            *map(Cell, (own["system"], wording.title(own["row"]), wording.title(own["metric"]), own["over"], own["n"])),
-            *(
-                Cell(wording.metric_value(own[key], own["metric"]), sort=own[key])
-                for key in ("mean", "sd", "min", "max")
-            ),
-        ]
-        for own in spread
-    ]
+    rows = []
+    for own in spread:
+        values = [Cell(wording.metric_value(own[k], own["metric"]), sort=own[k]) for k in ("mean", "sd", "min", "max")]
+        region = [wording.title(own["row"])] if regions else []
+        rows.append(
+            [*map(Cell, (own["system"], *region, wording.title(own["metric"]), own["over"], own["n"])), *values]
+        )
     return table(columns, rows, caption="Spread", tall=len(rows) > 12)
 
 

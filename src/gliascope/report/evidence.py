@@ -191,13 +191,16 @@ def looks(source: Source) -> str:
 @per_run
 def calibration(source: Source) -> str:
     """Whether probabilities were checked."""
-    facts = source.evaluation.get("calibration")
-    rows = (facts or {}).get("rows")
-    if not rows:
+    facts = source.evaluation.get("calibration") or {}
+    rows = facts.get("rows") or {}
+    chosen = {"all": rows["all"]} if "all" in rows else rows
+    if not chosen:
         return ""
-    told = ", ".join(f"{wording.title(name)} {wording.number(row.get('ece'))}" for name, row in rows.items())
-    warmth = facts.get("temperature") if facts else None
-    return f"Expected calibration error: {told}" + (f"; temperature {wording.number(warmth)}." if warmth else ".")
+    told = ", ".join(f"{wording.title(name)} {wording.number(row.get('ece'))}" for name, row in chosen.items())
+    warmth = facts.get("temperature")
+    each = warmth if isinstance(warmth, list | tuple) else [warmth] if warmth else []
+    fitted = f"; temperature {', '.join(map(wording.number, each))}" if each else ""
+    return f"Expected calibration error: {told}{fitted}."
 
 
 @per_run

@@ -92,8 +92,9 @@ def compare(
     facts["worst"] = worst_cases(systems, known)
     study = Study(tuple(Source(run.name, run.facts, run.config, run.evaluation) for run in scored), facts)
     facts["checklist"] = reporting_checklist(study)
-    inherited = [tuple(w.items()) for run in scored for w in run.evaluation.get("warnings") or ()]
-    facts["warnings"] = [*(n.as_json() for n in notices), *(dict(items) for items in dict.fromkeys(inherited))]
+    warned = [w for run in scored for w in run.evaluation.get("warnings") or () if w.get("code") not in LEAK_CODES]
+    inherited = dict.fromkeys(tuple(w.items()) for w in warned)
+    facts["warnings"] = [*(n.as_json() for n in notices), *(dict(items) for items in inherited)]
     pooled = {system.name: system.pooled() for system in systems}
     pictures = case_pictures([entry["case"] for entry in facts["worst"]], scored, data, progress)
     page = compare_page(facts, _values(pooled, figures), pictures)
@@ -139,23 +140,21 @@ def _run_facts(run: ScoredRun, system: System) -> dict[str, Any]:
 
 
 def _leak_notices(systems: Sequence[System]) -> list[Notice]:
-    """Say first of all which systems were trained on a split that leaks."""
-    notices = []
+    """Say first of all which systems may have seen what they are scored on."""
+    owners: dict[tuple[str, str], dict[str, None]] = {}
     for system in systems:
-        reasons = dict.fromkeys(reason for run in system.runs for reason in _leaks(run))
-        if reasons:
-            why = "; ".join(reasons)
-            text = f"{system.name}: training and scored cases are not independent ({why}). Its figures flatter it."
-            notices.append(Notice("W_LEAKAGE", "", text))
-    return notices
+        for run in system.runs:
+            for leak in _leaks(run):
+                owners.setdefault(leak, {})[system.name] = None
+    return [Notice(code, "", f"{', '.join(names)}: {text}") for (code, text), names in owners.items()]
 
 
-def _leaks(run: ScoredRun) -> list[str]:
-    """Return what a run says itself of leaks between its training and its scored cases."""
+def _leaks(run: ScoredRun) -> list[tuple[str, str]]:
+    """Return code and text of what a run says itself of leaks between its training and its scored cases."""
     warned = [*(run.evaluation.get("warnings") or ()), *(run.facts.get("warnings") or ())]
-    found = [str(warning["text"]).rstrip(".") for warning in warned if warning.get("code") in LEAK_CODES]
+    found = [(str(warning["code"]), str(warning["text"])) for warning in warned if warning.get("code") in LEAK_CODES]
     unknown = run.config.get("allow_leakage") and "leakage" not in run.facts
-    return [*found, *(["leaks were allowed, and not looked for"] if unknown else [])]
+    return [*found, *([("W_LEAKAGE", "Leaks were allowed, and not looked for.")] if unknown else [])]
 
 
 def _part_notices(runs: Sequence[ScoredRun]) -> list[Notice]:

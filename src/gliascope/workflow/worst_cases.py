@@ -59,6 +59,7 @@ def worst_cases(systems: Sequence[System], kinds: Mapping[str, Kind]) -> list[di
         who = next(table[case].who for table in tables.values() if case in table)
         told = [{"system": name, "value": value} for name, value in scores[case, row].items()]
         about = {"case": case, "patient": who.get("patient"), "row": row, "metric": metric, "why": reasons}
+        about["reference"] = who.get("reference")
         entries.append(without_nan({**about, "scores": told, "gap": gaps.get((case, row))}))
     return entries
 
