@@ -102,7 +102,7 @@ class MaskScores:
         """Return the ``evaluate`` JSON of masks; ``counts`` of empty masks are over cases and regions."""
         regions = list(dict.fromkeys(name for row in self.rows for name in row if name not in NOT_REGIONS))
         outcomes = [row[name]["outcome"] for row in self.rows for name in regions if name in row]
-        unknown = sum(row["patient"] is None for row in self.rows)
+        unknown = sum(not row["patient"] for row in self.rows)
         if unknown and len(self.rows) >= FEWEST:
             text = f"The patient of {counted(unknown, 'case')} is not known; intervals take each as a patient."
             self._noticed.add(Notice("W_NO_PATIENT", "", text))
