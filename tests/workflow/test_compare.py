@@ -135,6 +135,9 @@ def test_undefined_and_infinite_values_are_counted(tmp_path: Path) -> None:
     far, overlap = difference(found, "hd95"), difference(found, "dice")
     assert (far["n"], far["undefined"], far["infinite_first"], far["infinite_second"]) == (1, 1, 1, 1)
     assert (overlap["n"], overlap["undefined"], overlap["mean"]) == (2, 1, pytest.approx(-0.25))
+    cells = {tuple(line[:1] + line[3:4]): line[4:] for line in csv.reader(io.StringIO(found.table))}
+    assert cells["b", "hd95"] == ["inf", "3.0"]
+    assert cells["c", "dice"] == ["", "0.0"]
     own = figure(found, "unet", "hd95")
     assert (own["n"], own["undefined"], own["infinite"], own["mean"], own["median"]) == (1, 1, 1, 3.0, None)
 

@@ -4,6 +4,7 @@ import csv
 import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import isnan, nan
 from pathlib import Path
 from typing import Any
 
@@ -181,15 +182,16 @@ def _values(
 
 
 def _cases_csv(pooled: Mapping[str, Mapping[str, CaseScores]], figures: Sequence[Figure]) -> str:
-    """Return one line per case, row and metric, with a column per system."""
+    """Return one line per case, row and metric, with a column per system; undefined is empty, infinite ``inf``."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["case", "patient", "row", "metric", *pooled])
     everyone = {name: case.who for table in pooled.values() for name, case in table.items()}
     for name, who in everyone.items():
         for row, metric in figures:
-            cells = [table[name].values.get((row, metric)) if name in table else None for table in pooled.values()]
-            if any(cell is not None for cell in cells):
+            values = [table[name].values.get((row, metric), nan) if name in table else nan for table in pooled.values()]
+            cells = ["" if isnan(value) else value for value in values]
+            if any(cell != "" for cell in cells):
                 writer.writerow([_safe(name), _safe(who.get("patient") or ""), row, metric, *cells])
     return text.getvalue()
 
