@@ -62,7 +62,7 @@ def test_control(root: Path, command: Command) -> None:
     answer = command("audit", "folder", root, "--strict")
     assert faults(answer) == []
     assert leaks(answer) == []
-    assert answer.json["split"] == "the data set's own"
+    assert answer.json["split"] == "the data set's own split"
 
 
 def test_91_png_named_jpg(root: Path, command: Command) -> None:

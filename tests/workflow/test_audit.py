@@ -130,7 +130,7 @@ def test_a_proposed_split_does_not_leak(
 ) -> None:
     again = audit("kaggle-4class", planted[0], split=found["out"] / "groups.csv")
     assert again["leaks"] == []
-    assert again["split"] == "as in groups.csv"
+    assert again["split"] == "the split of groups.csv"
     assert "W_SPLIT_LEFT_OUT" in {warning["code"] for warning in again["warnings"]}
 
 
@@ -226,6 +226,6 @@ def test_nothing_readable(tmp_path: Path) -> None:
 def test_positions_are_spread() -> None:
     for count in (0, 1, 8, 9, 1000):
         positions = spread(count)
-        assert len(positions) == min(count, 8) == len(set(positions))
+        assert len(positions) == min(count, 6) == len(set(positions))
         assert not count or (positions[0], positions[-1]) == (0, count - 1)
     assert np.all(np.diff(spread(1000)) > 100)

@@ -131,8 +131,8 @@ def _pairs(pairs: Sequence[Pair], total: int) -> Markup:
 
 
 def _pair_title(text: str) -> str:
-    kind, comma, score = text.partition(",")
-    return f"{KIND_WORDS.get(kind, kind)}{comma}{score}"
+    kind, blank, score = text.partition(" ")
+    return f"{KIND_WORDS.get(kind, kind)}{blank and f' (likeness {score})'}"
 
 
 def _shortcuts(shortcuts: Sequence[Mapping[str, Any]]) -> Section:

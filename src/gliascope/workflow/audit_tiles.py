@@ -9,7 +9,7 @@ from gliascope.report.audit_page import Pair
 from gliascope.workflow.audit_facts import Audit
 from gliascope.workflow.progress import ProgressCallback
 
-SHOWN = 8
+SHOWN = 6
 """Pairs per kind, spread evenly from the most to the least alike."""
 
 SHOWN_CONFLICTS = 24
@@ -84,8 +84,8 @@ def _side(found: Audit, index: int, side: str) -> tuple[Case, str]:
 
 
 def _caption(side: str, label: str | None, path: str) -> str:
-    return " · ".join(text for text in (side, label, path) if text)
+    return " · ".join(text for text in (side, (label or "").replace("_", " "), path) if text)
 
 
 def _title(kind: str, score: float) -> str:
-    return kind if kind in ("bytes", "patient") else f"{kind}, {score:.3f}"
+    return kind if kind in ("bytes", "pixels", "patient") else f"{kind} {score:.3f}"

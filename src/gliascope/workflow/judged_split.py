@@ -40,7 +40,7 @@ def judged_split(cases: Sequence[Case], split: str | Path | None) -> JudgedSplit
     if split is not None and str(split) != "own":
         return _as_in_table(cases, Path(split))
     if all(case.split is not None for case in cases):
-        return JudgedSplit("the data set's own", tuple(str(case.split) for case in cases), tuple(cases))
+        return JudgedSplit("the data set's own split", tuple(str(case.split) for case in cases), tuple(cases))
     if all("fold" in case.facts for case in cases):
         sides = tuple(f"fold {case.facts['fold']}" for case in cases)
         return JudgedSplit("the data set's own folds", sides, tuple(cases))
@@ -59,4 +59,4 @@ def _as_in_table(cases: Sequence[Case], table: Path) -> JudgedSplit:
     left = sum(not row.part for row in rows)
     text = f"{left} of {len(cases)} cases stand in no line of the split table."
     notices = (Notice("W_SPLIT_LEFT_OUT", table.name, text),) if left else ()
-    return JudgedSplit(f"as in {table.name}", tuple(row.part for row in rows), known, notices)
+    return JudgedSplit(f"the split of {table.name}", tuple(row.part for row in rows), known, notices)
