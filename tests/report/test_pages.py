@@ -317,3 +317,28 @@ def test_empty_prediction_is_no_all_clear() -> None:
     regions = {"WT": {"volume_ml": 0.0, "voxels": 0, "max_diameter_mm": 0.0}}
     html = prediction_page({"case": "a", "segmentation": {"regions": regions}}, scan, nothing)
     assert "no proof that there is none" in html
+
+
+def test_lone_color_picture_is_no_missing_contrast() -> None:
+    facts = {
+        "counts": {"cases": 100, "read": 100},
+        "channels": {"gray": 99, "red": 1, "green": 1, "blue": 1},
+        "repeated_channels": {"red = green = blue": 1},
+        "histograms": {name: {"edges": [0, 1, 2], "counts": [3, 4]} for name in ("gray", "red")},
+    }
+    html = explore_page(facts)
+    assert "Missing contrasts" not in html
+    assert "Color pictures that show gray content: 1." in html
+    assert html.count('aria-label="Intensities, ') == 1
+
+
+def test_missing_contrasts_are_told_by_kind() -> None:
+    facts = {
+        "counts": {"cases": 10, "read": 10},
+        "channels": {"t1n": 10, "t1c": 7},
+        "blank_channels": {"t1n": 2},
+        "repeated_channels": {"t1n = t1c": 3},
+    }
+    html = explore_page(facts)
+    for words, count in (("T1 contrast missing", 3), ("T1 blank", 2), ("T1 = T1 contrast", 3)):
+        assert re.search(rf"{words}</span>.*?>{count}<small>", html)

@@ -35,7 +35,7 @@ def classes(facts: Mapping[str, Any]) -> list[Section]:
     body = bars(dict(found), caption="Cases by class")
     splits: Mapping[str, Mapping[str, int]] = facts.get("classes_by_split") or {}
     patients: Mapping[str, int] = facts.get("patients_by_class") or {}
-    parts = list(dict.fromkeys(part for own in splits.values() for part in own))
+    parts = sorted({part for own in splits.values() for part in own}, key=_split_order)
     if len(found) > 1 and (parts or patients):
         columns = [Column("Class"), Column("Cases", numeric=True)]
         columns += [Column("Patients", numeric=True)] * bool(patients)
@@ -177,6 +177,7 @@ def intensities(facts: Mapping[str, Any]) -> list[Section]:
                 ),
             )
             for name, own in facts["histograms"].items()
+            if _is_common(facts, name)
         ]
         note = "A sample of the voxels inside the head, in the units of the files."
         sections.append(Section("Intensities", _charts(charts), note))
@@ -192,6 +193,17 @@ def intensities(facts: Mapping[str, Any]) -> list[Section]:
         note = "Each curve has the same area, so that small groups can be compared with large ones."
         sections.append(Section(f"Intensities by {kind}", _charts(charts), note))
     return sections
+
+
+def _is_common(facts: Mapping[str, Any], channel: str) -> bool:
+    """Say whether at least one case in fifty has a channel; a lone color picture among gray ones has three more."""
+    cases = (facts.get("counts") or {}).get("read") or 0
+    return (facts.get("channels") or {}).get(channel, cases) * 50 >= cases
+
+
+def _split_order(part: str) -> tuple[int, str]:
+    known = ("train", "validation", "test")
+    return (known.index(part) if part in known else len(known), part)
 
 
 def _channel(name: str) -> str:

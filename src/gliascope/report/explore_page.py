@@ -6,7 +6,9 @@ from typing import Any, TypedDict
 from gliascope.report import explore_charts, wording
 from gliascope.report.explore_pictures import Strip, examples, sheets
 from gliascope.report.frame import Section, fact_list, fragment, page
+from gliascope.report.slice_pictures import COLOR_PICTURE as COLORS
 from gliascope.report.tables import bars
+from gliascope.scan import MRI_CHANNELS
 
 CARD_WORDS: Mapping[str, str] = {
     **{"licence": "License", "link": "Link", "citation": "Citation", "scheme": "Label scheme", "channels": "Channels"},
@@ -129,13 +131,15 @@ def _contrasts(facts: Mapping[str, Any]) -> list[Section]:
     if not channels:
         return []
     whole = (facts.get("counts") or {}).get("read") or max(channels.values())
-    body = bars(dict(channels), caption="Channels", whole=whole)
+    repeated = facts.get("repeated_channels") or {}
+    gray = repeated.get(" = ".join(COLORS))
+    note = f"Color pictures that show gray content: {gray:,}." if gray else ""
+    sections = [Section("Channels", bars(dict(channels), caption="Channels", whole=whole), note)]
     faults = {
-        **{f"{wording.title(name)} missing": whole - n for name, n in channels.items() if n < whole},
+        **{f"{wording.title(n)} missing": whole - channels[n] for n in MRI_CHANNELS if 0 < channels.get(n, 0) < whole},
         **{f"{wording.title(name)} blank": n for name, n in (facts.get("blank_channels") or {}).items()},
-        **{_equal(group): n for group, n in (facts.get("repeated_channels") or {}).items()},
+        **{_equal(group): n for group, n in repeated.items() if group != " = ".join(COLORS)},
     }
-    sections = [Section("Channels", body)]
     if faults:
         note = (
             "Contrasts that a case lacks: absent, one value everywhere, or the same picture stored under several names."
