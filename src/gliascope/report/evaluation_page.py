@@ -132,7 +132,8 @@ def _key_figures(facts: Mapping[str, Any], words: MetricWords) -> list[dict[str,
     for row, metrics in (facts.get("summary") or {}).items():
         if facts.get("confusion") and row != "all":
             continue
-        for metric, value in list(metrics.items())[: None if row == "all" else 1]:
+        shown = [(metric, value) for metric, value in metrics.items() if metric != "support"]
+        for metric, value in shown[: None if row == "all" else 1]:
             if isinstance(value, Mapping):
                 mean, note = value.get("mean"), words.interval(value.get("ci95"), metric)
             else:

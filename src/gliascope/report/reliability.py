@@ -19,7 +19,7 @@ STRIP = 0.22
 
 
 def reliability_chart(bins: Sequence[Bin], before: Sequence[Bin] | None, *, title: str) -> Markup:
-    """Draw the share of right answers against confidence, with the diagonal and how many answers each bin has.
+    """Draw the share of right answers against confidence, with the diagonal; full bins have larger points.
 
     Args:
         bins: ``{low, high, confidence, observed, n}``; empty bins are left out.
@@ -38,7 +38,9 @@ def reliability_chart(bins: Sequence[Bin], before: Sequence[Bin] | None, *, titl
             axes.plot(said, seen, color=SERIES[0], linewidth=1.2, linestyle=(0, (3, 2)), alpha=0.8)
         said, seen = _points(bins)
         axes.vlines(said, np.minimum(said, seen), np.maximum(said, seen), color=SERIES[1], linewidth=1.4, alpha=0.7)
-        axes.plot(said, seen, color=SERIES[0], linewidth=1.4, marker="o", markersize=4)
+        axes.plot(said, seen, color=SERIES[0], linewidth=1.2)
+        weight = counts[counts > 0] / max(counts.max(initial=0), 1)
+        axes.scatter(said, seen, s=5 + 30 * weight, color=SERIES[0], linewidths=0, zorder=3)
         axes.set_xlim(-0.02, 1.02)
         axes.set_ylim(-0.02, 1.02)
         axes.set_xlabel("Confidence")
@@ -49,6 +51,6 @@ def reliability_chart(bins: Sequence[Bin], before: Sequence[Bin] | None, *, titl
 
 def _points(bins: Sequence[Bin]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return mean confidence and share of right answers of the bins that are not empty."""
-    full = [each for each in bins if each.get("n") and each.get("observed") is not None]
+    full = [each for each in bins if each.get("n")]
     said, seen = ([each[name] for each in full] for name in ("confidence", "observed"))
     return np.array(said, dtype=np.float64), np.array(seen, dtype=np.float64)
