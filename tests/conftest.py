@@ -59,7 +59,10 @@ SEGMENT = (
     "training.sampling.per_epoch=4",
     "network.width=4",
 )
-CLASSIFY = ("dataset.patients=24", "dataset.size=32", "training.epochs=1", "training.batch_size=16")
+CLASSIFY = (
+    *("dataset.patients=50", "dataset.size=32", "training.epochs=1", "training.batch_size=16"),
+    "split.fractions=[0.5, 0.3, 0.2]",  # enough pictures to fit a temperature
+)
 
 
 @pytest.fixture(scope="session")

@@ -328,6 +328,10 @@ def test_extending_a_copy_leaves_the_first(folder: Path, tmp_path: Path) -> None
     copy = extend_model(model, {}, {"temperature": 2.0}, output=tmp_path / "copy")
     assert load_model(folder) == model
     assert copy.facts.temperature == 2.0
+    changes = {"temperature": (2.0, 1.0), "calibration": {"part": "validation"}}
+    regions = extend_model(copy, {}, changes, output=tmp_path / "regions")
+    assert load_model(regions.path).facts.temperature == (2.0, 1.0)
+    assert load_model(regions.path).facts.calibration == {"part": "validation"}
     with pytest.raises(UsageError):
         extend_model(model, {}, {}, output=tmp_path / "copy")
 

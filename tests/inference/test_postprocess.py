@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from gliascope.inference.postprocess import drop_small_components, suppress_small_components, to_probabilities
+from gliascope.inference.postprocess import drop_small_components, suppress_small_components, temper, to_probabilities
 
 Array = NDArray[np.float32]
 
@@ -19,11 +19,34 @@ def test_softmax_adds_up_and_sigmoid_does_not() -> None:
     np.testing.assert_allclose(regions[0, :, 0], 1 / (1 + np.exp([-2.0, 0, 1])), rtol=1e-6)
 
 
-def test_temperature_divides_the_logits() -> None:
-    logits = np.array([[3.0, 1.0]], np.float32)
-    cooled = to_probabilities(logits, exclusive=True, temperature=2.0)
-    np.testing.assert_allclose(cooled, to_probabilities(logits / np.float32(2), exclusive=True))
-    assert cooled[0, 0] < to_probabilities(logits, exclusive=True)[0, 0]
+@given(seed=st.integers(0, 50), temperature=st.sampled_from([0.3, 0.8, 1.7, 6.0]))
+def test_temperature_divides_the_logits(seed: int, temperature: float) -> None:
+    logits = np.random.Generator(np.random.Philox(key=seed)).normal(0, 3, (1, 4, 20)).astype(np.float32)
+    for exclusive in (True, False):
+        plain = to_probabilities(logits, exclusive=exclusive)[0]
+        wanted = to_probabilities(logits / np.float32(temperature), exclusive=exclusive)[0]
+        cooled = temper(plain, temperature, exclusive=exclusive)
+        assert cooled.dtype == np.float32
+        np.testing.assert_allclose(cooled, wanted, rtol=2e-4, atol=1e-6)
+        if exclusive:
+            np.testing.assert_array_equal(cooled.argmax(axis=0), plain.argmax(axis=0))
+        else:
+            np.testing.assert_array_equal(cooled > 0.5, plain > 0.5)
+
+
+def test_each_region_may_have_its_temperature() -> None:
+    plain = np.array([[0.9, 0.5], [0.9, 0.1]], np.float32)
+    cooled = temper(plain, (1.0, 2.0), exclusive=False)
+    np.testing.assert_allclose(cooled, [[0.9, 0.5], [0.75, 0.25]], atol=1e-6)
+
+
+def test_what_is_impossible_stays_so_and_what_was_rounded_to_certain_does_not() -> None:
+    cooled = temper(np.array([0.0, 0.5, 1.0], np.float32), 2.0, exclusive=False)
+    assert cooled[0] == 0
+    assert cooled[1] == 0.5
+    assert 0.999 < cooled[2] < 1
+    np.testing.assert_array_equal(temper(np.array([1.0, 0.0], np.float32), 2.0, exclusive=True), [1, 0])
+    assert np.isfinite(temper(np.array([0.0, 1e-30, 1.0], np.float32), 0.05, exclusive=False)).all()
 
 
 def test_extreme_logits_stay_probabilities() -> None:

@@ -6,6 +6,7 @@ import textwrap
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import psutil
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 
 from gliascope.checkpoint import MODEL_FILE, ModelFolder
 from gliascope.errors import GeometryError, MachineError, ModelError, Notice
+from gliascope.inference.postprocess import temper
 from gliascope.inference.predictor import Classification, Predictor, Segmentation
 from gliascope.scan import Grid, Scan
 
@@ -132,14 +134,48 @@ def test_small_parts_are_removed_from_mask_and_probabilities(make_model: MakeMod
     assert result.probabilities[0, 7, 7, 7] == 0
 
 
-def test_threshold_and_temperature(make_model: MakeModel) -> None:
+@pytest.mark.parametrize(
+    "inference",
+    [{}, {"threshold": 0.7}, {"window": [6, 6, 6], "overlap": 0.5, "mirror": True, "min_component_voxels": 3}],
+)
+@pytest.mark.parametrize("mode", ["regions", "classes"])
+def test_a_temperature_changes_probabilities_and_no_mask(
+    make_model: MakeModel, inference: dict[str, Any], mode: str
+) -> None:
     array = volume()
-    model = make_model(3, inference={"threshold": 0.7}, temperature=4.0)
-    result = Predictor(model, precision="fp32").predict(scan_of(array))
+    target = {"mode": mode, "scheme": "lgg"}
+    outputs = 1 if mode == "regions" else 2
+    plain, cooled = (
+        Predictor(
+            make_model(3, outputs=outputs, target=target, inference=inference, temperature=temperature),
+            precision="fp32",
+        ).predict(scan_of(array))
+        for temperature in (None, 4.0)
+    )
+    assert isinstance(plain, Segmentation)
+    assert isinstance(cooled, Segmentation)
+    assert 0 < plain.label_map.array.sum() < plain.label_map.array.size
+    np.testing.assert_array_equal(cooled.label_map.array, plain.label_map.array)
+    expected = temper(plain.probabilities, 4.0, exclusive=mode == "classes")
+    np.testing.assert_allclose(cooled.probabilities, expected, atol=1e-5)
+    if not inference and mode == "regions":
+        np.testing.assert_allclose(cooled.probabilities, sigmoid(5 * (array.astype(float) - 0.5)), atol=1e-5)
+
+
+def test_the_threshold_decides_the_mask(make_model: MakeModel) -> None:
+    model = make_model(3, inference={"threshold": 0.7})
+    result = Predictor(model, precision="fp32").predict(scan_of(volume()))
     assert isinstance(result, Segmentation)
-    expected = sigmoid(5 * (array.astype(float) - 0.5))
-    np.testing.assert_allclose(result.probabilities, expected, atol=1e-5)
     np.testing.assert_array_equal(result.label_map.array, result.probabilities[0] > 0.7)
+
+
+def test_temperatures_must_fit_the_outputs(make_model: MakeModel) -> None:
+    classes = {"outputs": 4, "task": "classify", "target": None, "classes": CLASSES}
+    Predictor(make_model(3, temperature=(2.0,)))
+    with pytest.raises(ModelError, match="2 temperatures for the outputs tumor"):
+        Predictor(make_model(3, temperature=(2.0, 1.0)))
+    with pytest.raises(ModelError, match="4 temperatures for the outputs glioma"):
+        Predictor(make_model(2, temperature=(1.0,) * 4, **classes))
 
 
 def test_mirroring_averages_and_changes_nothing_that_is_symmetric(make_model: MakeModel) -> None:
@@ -179,6 +215,24 @@ def test_an_unsure_classifier_abstains(make_model: MakeModel) -> None:
     assert result.abstained
     assert result.reason == "The highest probability, 0.250, is below 0.6."
     assert not classify(make_model, 0.5).abstained
+
+
+def test_a_temperature_changes_confidence_and_no_class(make_model: MakeModel) -> None:
+    scan = scan_of(np.full((1, 8, 8), 0.6, np.float32))
+    classes = {"outputs": 4, "task": "classify", "target": None, "classes": CLASSES}
+    inference = {"abstain_below": 0.4}
+    plain, cooled = (
+        Predictor(make_model(2, temperature=temperature, inference=inference, **classes), precision="fp32").predict(
+            scan
+        )
+        for temperature in (None, 3.0)
+    )
+    assert isinstance(plain, Classification)
+    assert isinstance(cooled, Classification)
+    logits = 20 * 0.1 / np.arange(1, 5) / 3
+    np.testing.assert_allclose(list(cooled.probabilities.values()), np.exp(logits) / np.exp(logits).sum(), atol=1e-5)
+    assert max(cooled.probabilities, key=lambda name: cooled.probabilities[name]) == plain.label == "glioma"
+    assert cooled.abstained, "honest confidence is what counts against the limit"
 
 
 def test_a_classifier_refuses_a_volume(make_model: MakeModel) -> None:

@@ -10,13 +10,12 @@ from gliascope.metrics.calibration import (
     BINS,
     LEAST,
     Reliability,
-    binary_sums,
     brier_score,
     calibration_error,
-    class_sums,
+    class_answers,
     negative_log_likelihood,
     reliability_bins,
-    yes_no_sums,
+    yes_no_answers,
 )
 
 SEEDS = st.integers(0, 10_000)
@@ -38,7 +37,7 @@ def test_brier_and_likelihood_agree_with_scikit_learn(seed: int, cases: int, cla
     squares = classes * sklearn_metrics.mean_squared_error(np.eye(classes)[reference], probabilities)
     assert brier_score(probabilities, reference) == pytest.approx(squares)
     inside = reference == 0
-    one = Reliability(binary_sums(probabilities[:, 0], inside))
+    one = yes_no_answers(probabilities[:, 0], inside).total()
     if inside.any() and not inside.all():
         assert one.brier() == pytest.approx(sklearn_metrics.brier_score_loss(inside, probabilities[:, 0]))
     wanted = sklearn_metrics.log_loss(inside, probabilities[:, 0], labels=[False, True])
@@ -51,11 +50,11 @@ def test_sums_of_parts_are_those_of_the_whole(seed: int) -> None:
     draw = draws(seed)
     p = draw.random(300).astype(np.float32)
     happened = draw.random(300) < p
-    whole = binary_sums(p, happened)
-    parts = binary_sums(p[:100], happened[:100]) + binary_sums(p[100:], happened[100:])
-    np.testing.assert_allclose(parts, whole, rtol=1e-5)
-    np.testing.assert_allclose(yes_no_sums(p, happened).sum(axis=0), whole, rtol=1e-4)
-    np.testing.assert_allclose(Reliability(np.stack([whole, whole])).ece(), Reliability(whole).ece())
+    whole = yes_no_answers(p, happened).total()
+    parts = [yes_no_answers(p[part], happened[part]).total().sums for part in (slice(100), slice(100, None))]
+    np.testing.assert_allclose(np.sum(parts, axis=0), whole.sums, rtol=1e-12)
+    np.testing.assert_allclose(yes_no_answers(p, happened).each().sums.sum(axis=0), whole.sums, rtol=1e-12)
+    np.testing.assert_allclose(Reliability(np.stack([whole.sums] * 2)).figures(), [whole.figures()] * 2)
 
 
 def test_error_by_the_definition() -> None:
@@ -101,16 +100,18 @@ def test_a_sure_mistake_costs_a_finite_amount() -> None:
 
 def test_top_label_of_classes() -> None:
     """The confidence is that of the answer, right where the answer is: 0.7 right, 0.6 wrong."""
-    sums = class_sums(np.array([[0.7, 0.2, 0.1], [0.3, 0.6, 0.1]]), np.array([0, 2]))
-    assert sums.shape == (2, 3 * BINS + 2)
-    found = Reliability(sums.sum(axis=0))
+    answers = class_answers([[0.7, 0.2, 0.1], [0.3, 0.6, 0.1]], [0, 2])
+    assert answers.each().sums.shape == (2, 3 * BINS + 2)
+    found = answers.total()
+    np.testing.assert_allclose(answers.each().sums.sum(axis=0), found.sums)
     assert found.ece() == pytest.approx((0.3 + 0.6) / 2)
     assert found.brier() == pytest.approx((0.09 + 0.04 + 0.01 + 0.09 + 0.36 + 0.81) / 2)
     assert found.nll() == pytest.approx(-(math.log(0.7) + math.log(0.1)) / 2)
 
 
 def test_without_answers_nothing_is_known() -> None:
-    empty = Reliability(binary_sums(np.zeros(0), np.zeros(0, dtype=bool)))
-    assert np.isnan(empty.figures()).all()
+    assert np.isnan(yes_no_answers([], []).total().figures()).all()
     with pytest.raises(ValueError, match="shape"):
-        binary_sums(np.zeros(2), np.zeros(3, dtype=bool))
+        yes_no_answers(np.zeros(2), np.zeros(3, dtype=bool))
+    with pytest.raises(ValueError, match="shape"):
+        class_answers(np.zeros((2, 2)), np.zeros(3, dtype=int))

@@ -1,8 +1,10 @@
+from typing import Any
+
 from gliascope.workflow.clusters import clusters_of, interval_facts
 
 
 def test_cases_of_one_patient_or_group_are_held_together() -> None:
-    rows = [
+    rows: list[dict[str, Any]] = [
         {"case": "a", "patient": "1", "group": "g"},
         {"case": "b", "patient": "1", "group": "h"},
         {"case": "c", "patient": None, "group": "g"},

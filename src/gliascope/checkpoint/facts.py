@@ -47,8 +47,10 @@ class ModelFacts(Settings):
     """Where it comes from: data set, licence, data hash, split, seed, epochs, recipe, date, commit."""
     metrics: dict[str, Any] = Field(default_factory=dict)
     """Measured figures."""
-    temperature: PositiveFloat | None = None
-    """Logits are divided by it before they become probabilities; none: 1."""
+    temperature: PositiveFloat | tuple[PositiveFloat, ...] | None = None
+    """Logits are divided by it before they become probabilities, of regions by one number each; none: 1."""
+    calibration: dict[str, Any] | None = None
+    """What the temperature was fitted on, and what it changed there."""
     statistics: dict[str, Any] = Field(default_factory=dict)
     """Reference statistics of the training inputs."""
     parity: dict[str, Any] | None = None

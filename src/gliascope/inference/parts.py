@@ -59,7 +59,17 @@ def read_parts(model: ModelFolder) -> ModelParts:
         cause = f"has a window of {len(settings.window)} axes for a {facts.dimensions}-D network"
         raise ModelError(cause, file=model.path, code="E_MODEL_JSON")
     outputs = (facts.classes or ()) if facts.task == "classify" or target is None else target.channels
-    return ModelParts(plan, None if facts.task == "classify" else target, settings, outputs)
+    parts = ModelParts(plan, None if facts.task == "classify" else target, settings, outputs)
+    _check_temperature(facts.temperature, parts, model)
+    return parts
+
+
+def _check_temperature(temperature: float | tuple[float, ...] | None, parts: ModelParts, model: ModelFolder) -> None:
+    """Only regions may have a temperature each; classes that exclude each other share one."""
+    if isinstance(temperature, tuple) and (parts.exclusive or len(temperature) != len(parts.outputs)):
+        cause = f"has {len(temperature)} temperatures for the outputs {', '.join(parts.outputs)}"
+        hint = "Classes share one number; regions have one for all or one for each."
+        raise ModelError(cause, file=model.path, hint=hint, code="E_MODEL_JSON")
 
 
 def _load(kind: type[PartT], name: str, tree: dict[str, Any], model: ModelFolder) -> PartT:

@@ -1,26 +1,54 @@
-"""From logits to probabilities, and from probabilities to clean masks."""
+"""From logits to probabilities, honest ones, and from probabilities to clean masks."""
 
 from collections.abc import Sequence
 
 import cc3d
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit, softmax
+from scipy.special import expit, logit, softmax
 
 Array = NDArray[np.float32]
 
 
-def to_probabilities(logits: Array, *, exclusive: bool, temperature: float | None = None) -> Array:
+LARGEST = float(np.nextafter(np.float32(1), np.float32(0)))
+"""What single precision has just below 1: a probability that was rounded to 1 is no certainty."""
+
+
+def to_probabilities(logits: Array, *, exclusive: bool) -> Array:
     """Turn logits ``(B, K, *S)`` or ``(B, K)`` into probabilities of the same shape.
 
     Args:
         logits: Outputs of the network.
         exclusive: True: one class per voxel or image (softmax over K). False: K independent regions (sigmoid).
-        temperature: Divides the logits first; fitted on validation data. None: 1.
     """
-    scaled = logits if temperature is None else logits / np.float32(temperature)
-    values = softmax(scaled, axis=1) if exclusive else expit(scaled)
+    values = softmax(logits, axis=1) if exclusive else expit(logits)
     return np.asarray(values, dtype=np.float32)
+
+
+def temper(
+    probabilities: NDArray[np.floating], temperature: float | Sequence[float], *, exclusive: bool
+) -> NDArray[np.floating]:
+    """Divide the logits of probabilities by a temperature; above 1 they come closer to chance.
+
+    It is done to the averaged answer (of windows, of mirror images), after the mask and the class have been decided.
+    So no boundary moves: 0.5 stays 0.5, the most probable class stays it, and 0 stays 0.
+
+    Args:
+        probabilities: Shape ``(K, *S)`` or ``(K,)``.
+        temperature: Above 0; of regions one number for all or one for each.
+        exclusive: True: classes that add up to 1. False: K independent regions.
+
+    Returns:
+        The same shape and precision, a new array.
+    """
+    p = probabilities
+    if exclusive:
+        powers = np.power(p, p.dtype.type(1.0 / float(np.asarray(temperature))))
+        return np.asarray(powers / powers.sum(axis=0))
+    cooled = np.empty_like(p)
+    for index, one in enumerate(np.broadcast_to(temperature, len(p))):
+        cooled[index] = expit(logit(np.minimum(p[index], p.dtype.type(LARGEST))) / p.dtype.type(one))
+    return cooled
 
 
 def drop_small_components(mask: NDArray[np.bool_], min_voxels: int) -> NDArray[np.bool_]:

@@ -9,6 +9,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import psutil
@@ -18,7 +19,7 @@ from gliascope.checkpoint import ModelFolder, load_model
 from gliascope.errors import GeometryError, MachineError, ModelError, Notice
 from gliascope.inference.backends import Backend, open_backend
 from gliascope.inference.parts import ModelParts, read_parts
-from gliascope.inference.postprocess import suppress_small_components, to_probabilities
+from gliascope.inference.postprocess import suppress_small_components, temper, to_probabilities
 from gliascope.inference.sliding_window import Progress, sliding_window
 from gliascope.preprocess.plan import Prepared
 from gliascope.preprocess.targets import TargetSettings
@@ -33,8 +34,9 @@ class Segmentation:
 
     Args:
         label_map: Label numbers on the scan's grid; ``stored`` is the scan's.
-        probabilities: Shape ``(K, *S)`` on the same grid, float32.
+        probabilities: Shape ``(K, *S)`` on the same grid, float32, with the model's temperature.
         channels: Names of the K outputs.
+        raw: The same before the temperature, from which the mask was decided; the same array where there is none.
         timing_s: Seconds of ``preprocess``, ``infer`` and ``postprocess``.
         notices: What the preparation noticed, besides the scan's own notices.
     """
@@ -42,6 +44,7 @@ class Segmentation:
     label_map: LabelMap
     probabilities: Array
     channels: tuple[str, ...]
+    raw: Array
     timing_s: Mapping[str, float]
     notices: tuple[Notice, ...] = ()
 
@@ -52,9 +55,10 @@ class Classification:
 
     Args:
         label: The most probable class; None when abstained.
-        probabilities: One per class, in the model's order; they add up to 1.
+        probabilities: One per class, in the model's order, with the model's temperature; they add up to 1.
         abstained: True where no class is probable enough.
         reason: Why it abstained; empty otherwise.
+        raw: The probabilities before the temperature.
         timing_s: Seconds of ``preprocess``, ``infer`` and ``postprocess``.
         notices: What the preparation noticed, besides the scan's own notices.
     """
@@ -63,6 +67,7 @@ class Classification:
     probabilities: Mapping[str, float]
     abstained: bool
     reason: str
+    raw: Mapping[str, float]
     timing_s: Mapping[str, float] = field(default_factory=dict)
     notices: tuple[Notice, ...] = ()
 
@@ -120,17 +125,33 @@ class Predictor:
         prepared = self.parts.plan.apply(scan)
         notices = tuple(notice for notice in prepared.notices if notice not in scan.notices)
         ready = time.perf_counter()
-        if facts.task == "classify" or self.parts.target is None:
-            scores = self._classify(prepared.array)
-            timing = {"preprocess": ready - start, "infer": time.perf_counter() - ready, "postprocess": 0.0}
-            return self._decide(scores, timing, notices)
-        probabilities = self._segment(prepared.array, progress)
+        probabilities = self.answer(prepared.array, progress=progress)
         inferred = time.perf_counter()
-        probabilities = self._lead_back(probabilities, prepared)
-        label_map = self._label_map(probabilities, scan, self.parts.target)
+        if facts.task == "classify" or self.parts.target is None:
+            timing = {"preprocess": ready - start, "infer": inferred - ready, "postprocess": 0.0}
+            return self._decide(probabilities, timing, notices)
+        raw = self._lead_back(probabilities, prepared)
+        label_map = self._label_map(raw, scan, self.parts.target)
+        honest = self._tempered(raw)
         done = time.perf_counter()
         timing = {"preprocess": ready - start, "infer": inferred - ready, "postprocess": done - inferred}
-        return Segmentation(label_map, probabilities, self.parts.outputs, timing, notices)
+        return Segmentation(label_map, honest, self.parts.outputs, raw, timing, notices)
+
+    def answer(self, image: Array, *, progress: Progress | None = None) -> Array:
+        """Return what the network says of a prepared image, averaged, before temperature, cleaning and decision.
+
+        Args:
+            image: Shape ``(C, *S)``, as the model's plan leaves it.
+            progress: Told how many windows are done.
+
+        Returns:
+            Probabilities ``(K, *S)`` of a segmenter, ``(K,)`` of a classifier.
+
+        Raises:
+            ModelError: The network does not fit its own description.
+            MachineError: Memory runs out.
+        """
+        return self._classify(image) if self.parts.target is None else self._segment(image, progress)
 
     def _segment(self, image: Array, progress: Progress | None) -> Array:
         """Return the probabilities ``(K, *S)`` of the prepared image ``(C, *S)``."""
@@ -147,8 +168,13 @@ class Predictor:
         )
 
     def _run(self, batch: Array) -> Array:
-        logits = self.backend.run(batch)
-        return to_probabilities(logits, exclusive=self.parts.exclusive, temperature=self.folder.facts.temperature)
+        return to_probabilities(self.backend.run(batch), exclusive=self.parts.exclusive)
+
+    def _tempered(self, probabilities: NDArray[np.floating]) -> NDArray[Any]:
+        temperature = self.folder.facts.temperature
+        if temperature is None:
+            return probabilities
+        return temper(probabilities, temperature, exclusive=self.parts.exclusive)
 
     def _run_mirrored(self, batch: Array) -> Array:
         """Average over every flip of the spatial axes."""
@@ -175,11 +201,16 @@ class Predictor:
     def _decide(self, scores: Array, timing: dict[str, float], notices: tuple[Notice, ...]) -> Classification:
         limit = self.parts.settings.abstain_below
         best = int(scores.argmax())
-        probabilities = {name: float(score) for name, score in zip(self.parts.outputs, scores, strict=True)}
-        if scores[best] < limit:
-            reason = f"The highest probability, {scores[best]:.3f}, is below {limit:g}."
-            return Classification(None, probabilities, True, reason, timing, notices)
-        return Classification(self.parts.outputs[best], probabilities, False, "", timing, notices)
+        # Double precision keeps apart what was apart: the class decided here is the most probable one afterwards too.
+        honest = self._tempered(scores.astype(np.float64))
+        probabilities, raw = (
+            {name: float(score) for name, score in zip(self.parts.outputs, values, strict=True)}
+            for values in (honest, scores)
+        )
+        if np.float32(honest[best]) < limit:
+            reason = f"The highest probability, {honest[best]:.3f}, is below {limit:g}."
+            return Classification(None, probabilities, True, reason, raw, timing, notices)
+        return Classification(self.parts.outputs[best], probabilities, False, "", raw, timing, notices)
 
     def _lead_back(self, probabilities: Array, prepared: Prepared) -> Array:
         """Return the probabilities on the scan's grid; what was cropped away is background."""

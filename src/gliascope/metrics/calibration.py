@@ -1,7 +1,7 @@
 """Whether probabilities mean what they say: of what gets 0.8, eight in ten should be right.
 
-Everything is computed from sums over answers (``binary_sums``, ``class_sums``): those of two cases add up, so that
-millions of voxels need no memory and a bootstrap can draw whole patients. ``temperature`` fits the cure.
+Everything is computed from sums over ``Answers``: those of two cases add up, so that millions of voxels need no memory
+and a bootstrap can draw whole patients. ``temperature`` fits the cure.
 """
 
 from dataclasses import dataclass
@@ -91,58 +91,80 @@ class Reliability:
         return np.asarray(np.where(n > 0, total / np.maximum(n, 1.0), np.nan))
 
 
-def binary_sums(probabilities: NDArray[np.floating], outcomes: NDArray[np.bool_]) -> FloatArray:
-    """Sum up one case's answers to a yes-or-no question, such as its voxels' to "tumor?".
+@dataclass(frozen=True, eq=False)
+class Answers:
+    """What was said and what was true, one entry per answer, shape ``(N,)``.
+
+    Args:
+        confidence: The probability that is judged.
+        right: Whether it was so.
+        brier: Squared distance between what was said and what was true.
+        likelihood: The probability that what was true had been given.
+    """
+
+    confidence: FloatArray
+    right: NDArray[np.bool_]
+    brier: FloatArray
+    likelihood: FloatArray
+
+    def total(self) -> Reliability:
+        """Sum up all answers, such as the voxels of a case."""
+        places, right = _places(self.confidence), self.right
+        columns = (
+            np.bincount(places, minlength=BINS),
+            np.bincount(places, weights=self.confidence, minlength=BINS),
+            np.bincount(places[right], minlength=BINS),
+            [self.brier.sum(), self._surprise.sum()],
+        )
+        return Reliability(np.concatenate(columns))
+
+    def each(self) -> Reliability:
+        """Keep the answers apart, shape ``(N, SUMS)``: each is a case."""
+        inside = np.eye(BINS)[_places(self.confidence)]
+        rest = np.stack([self.brier, self._surprise], axis=1)
+        sums = [inside, inside * self.confidence[:, None], inside * self.right[:, None], rest]
+        return Reliability(np.concatenate(sums, axis=1))
+
+    @property
+    def _surprise(self) -> FloatArray:
+        return np.asarray(-np.log(np.maximum(self.likelihood, LEAST)))
+
+
+def yes_no_answers(probabilities: ArrayLike, outcomes: ArrayLike) -> Answers:
+    """Judge answers to a yes-or-no question, such as those of voxels to "tumor?".
 
     Args:
         probabilities: Of yes, any shape.
         outcomes: Whether it was so, the same shape.
 
-    Returns:
-        Shape ``(SUMS,)``: confidence is the probability of yes, right means that it was so.
-
     Raises:
         ValueError: The shapes differ.
     """
-    if probabilities.shape != outcomes.shape:
-        raise ValueError(f"probabilities of shape {probabilities.shape} for outcomes of shape {outcomes.shape}")
-    p, happened = probabilities.ravel(), outcomes.ravel()
-    places = _places(p)
-    given = np.where(happened, p, 1 - p)
-    return np.concatenate(
-        [
-            np.bincount(places, minlength=BINS),
-            np.bincount(places, weights=p, minlength=BINS),
-            np.bincount(places[happened], minlength=BINS),
-            [
-                np.sum(np.square(1 - given), dtype=np.float64),
-                -np.sum(np.log(np.maximum(given, LEAST)), dtype=np.float64),
-            ],
-        ]
-    )
+    p, happened = np.asarray(probabilities, dtype=np.float64), np.asarray(outcomes, dtype=np.bool_)
+    if p.shape != happened.shape:
+        raise ValueError(f"probabilities of shape {p.shape} for outcomes of shape {happened.shape}")
+    p, happened = p.ravel(), happened.ravel()
+    likelihood = np.where(happened, p, 1 - p)
+    return Answers(p, happened, np.square(1 - likelihood), likelihood)
 
 
-def yes_no_sums(probabilities: NDArray[np.floating], outcomes: NDArray[np.bool_]) -> FloatArray:
-    """Sum up one answer per case, shape ``(N, SUMS)``; see ``binary_sums``."""
-    p = np.asarray(probabilities, dtype=np.float64)
-    given = np.where(outcomes, p, 1 - p)
-    return _one_each(p, outcomes, np.square(1 - given), given)
-
-
-def class_sums(probabilities: NDArray[np.floating], reference: NDArray[np.intp]) -> FloatArray:
-    """Sum up one answer per case among several classes: the confidence is that of the most probable class.
+def class_answers(probabilities: ArrayLike, reference: ArrayLike) -> Answers:
+    """Judge answers among several classes: the confidence is that of the most probable one (of equal ones the first).
 
     Args:
         probabilities: Shape ``(N, C)``.
-        reference: The class of each case as an index, shape ``(N,)``.
+        reference: The true class of each case as an index, shape ``(N,)``.
 
-    Returns:
-        Shape ``(N, SUMS)``; right means that the most probable class (of equal ones the first) was the true one.
+    Raises:
+        ValueError: The shapes do not fit together.
     """
-    p = np.asarray(probabilities, dtype=np.float64)
-    wanted = np.eye(p.shape[1])[reference]
-    squares = np.square(p - wanted).sum(axis=1)
-    return _one_each(p.max(axis=1), p.argmax(axis=1) == reference, squares, p[np.arange(len(p)), reference])
+    p, true = np.asarray(probabilities, dtype=np.float64), np.asarray(reference, dtype=np.intp)
+    if p.ndim != 2 or p.shape[:1] != true.shape:
+        raise ValueError(f"probabilities of shape {p.shape} for references of shape {true.shape}")
+    likelihood = p[np.arange(len(p)), true]
+    # sum over classes of (p - wanted)^2
+    brier = np.square(p).sum(axis=1) - 2 * likelihood + 1
+    return Answers(p.max(axis=1), p.argmax(axis=1) == true, brier, likelihood)
 
 
 def calibration_error(confidence: ArrayLike, right: ArrayLike) -> float:
@@ -152,7 +174,7 @@ def calibration_error(confidence: ArrayLike, right: ArrayLike) -> float:
         >>> round(calibration_error([0.9, 0.9, 0.6, 0.6], [True, True, True, False]), 6)  # |1-.9|/2 + |.5-.6|/2
         0.1
     """
-    return float(Reliability(binary_sums(np.asarray(confidence, np.float64), np.asarray(right, np.bool_))).ece())
+    return float(yes_no_answers(confidence, right).total().ece())
 
 
 def brier_score(probabilities: ArrayLike, reference: ArrayLike) -> float:
@@ -162,7 +184,7 @@ def brier_score(probabilities: ArrayLike, reference: ArrayLike) -> float:
         >>> round(brier_score([[0.8, 0.2], [0.6, 0.4]], [0, 1]), 6)  # (0.04 + 0.04 + 0.36 + 0.36) / 2
         0.4
     """
-    return float(_of_classes(probabilities, reference).brier())
+    return float(class_answers(probabilities, reference).total().brier())
 
 
 def negative_log_likelihood(probabilities: ArrayLike, reference: ArrayLike) -> float:
@@ -172,25 +194,12 @@ def negative_log_likelihood(probabilities: ArrayLike, reference: ArrayLike) -> f
         >>> round(negative_log_likelihood([[0.5, 0.5], [0.25, 0.75]], [0, 0]), 4)  # (ln 2 + ln 4) / 2
         1.0397
     """
-    return float(_of_classes(probabilities, reference).nll())
+    return float(class_answers(probabilities, reference).total().nll())
 
 
 def reliability_bins(confidence: ArrayLike, right: ArrayLike) -> list[dict[str, Any]]:
     """Return the reliability diagram of answers with a confidence each; see ``Reliability.bins``."""
-    return Reliability(binary_sums(np.asarray(confidence, np.float64), np.asarray(right, np.bool_))).bins()
-
-
-def _of_classes(probabilities: ArrayLike, reference: ArrayLike) -> Reliability:
-    return Reliability(class_sums(np.asarray(probabilities, np.float64), np.asarray(reference, np.intp)).sum(axis=0))
-
-
-def _one_each(
-    confidence: FloatArray, right: NDArray[np.bool_], brier: FloatArray, likelihood: FloatArray
-) -> FloatArray:
-    """One row of sums per answer."""
-    inside = np.eye(BINS)[_places(confidence)]
-    rest = np.stack([brier, -np.log(np.maximum(likelihood, LEAST))], axis=1)
-    return np.concatenate([inside, inside * confidence[:, None], inside * right[:, None], rest], axis=1)
+    return yes_no_answers(confidence, right).total().bins()
 
 
 def _places(probabilities: NDArray[np.floating]) -> NDArray[np.intp]:

@@ -81,12 +81,11 @@ def export_model(
 
 
 class _Probes:
-    """The inputs to compare on, and the trained network's view of them."""
+    """The inputs to compare on, and the trained network's view of them, before any temperature."""
 
     def __init__(self, folder: ModelFolder, network: "nn.Module", extra: Sequence[Array]) -> None:
         self.path = folder.path
         self.parts: ModelParts = read_parts(folder)
-        self.temperature = folder.facts.temperature
         shapes = _shapes(folder, self.parts)
         self.shape = (1, self.parts.plan.in_channels, *shapes[0])
         fixed = fixed_inputs((2, *self.shape[1:]))
@@ -134,7 +133,7 @@ class _Probes:
         return parity
 
     def _probabilities(self, logits: Array) -> Array:
-        return to_probabilities(logits, exclusive=self.parts.exclusive, temperature=self.temperature)
+        return to_probabilities(logits, exclusive=self.parts.exclusive)
 
 
 def _export_openvino(scratch: Path, network: "nn.Module", probes: _Probes) -> tuple[dict[str, Path], dict[str, Any]]:

@@ -1,5 +1,7 @@
 """The model card: what a reader must know before using a model, as Markdown."""
 
+from typing import Any
+
 from gliascope.checkpoint import ModelFacts
 
 
@@ -18,6 +20,7 @@ def model_card(facts: ModelFacts) -> str:
         f"- **Input**: {', '.join(facts.channels)}",
         f"- **Trained on**: {training.get('dataset')} ({training.get('cases', {}).get('train')} cases), "
         f"split {training.get('split')}",
+        *_leakage(training.get("leakage") or {}),
         f"- **Data licence**: {training.get('licence')}; it may limit what these weights can be used for",
         f"- **Data SHA-256**: `{training.get('data_sha256')}`",
         f"- **Recipe**: `{training.get('recipe')}`, seed {training.get('seed')}, "
@@ -32,9 +35,53 @@ def model_card(facts: ModelFacts) -> str:
         "|---|---|",
         *(f"| {name} | {value:.4f} |" for name, value in sorted(facts.metrics.items()) if isinstance(value, float)),
         "",
+        *_calibration(facts),
         "## Use",
         "",
         "    gliascope predict INPUT -o OUT --model THIS_FOLDER",
         "",
     ]
     return "\n".join(lines)
+
+
+def _leakage(known: dict[str, Any]) -> list[str]:
+    """What stands on both sides of the split, where that was allowed."""
+    shares = [
+        f"{known[f'leaking_{part}_cases']:,} of {known[f'{part}_cases']:,} {part} cases"
+        for part in ("test", "validation")
+        if known.get(f"leaking_{part}_cases")
+    ]
+    if not shares:
+        return []
+    kinds = ", ".join(f"{kind} {count:,}" for kind, count in known["kinds"].items())
+    return [
+        f"- **The split leaks**, which was allowed: training knows {' and '.join(shares)} already ({kinds}), "
+        "so that figures measure memory as much as skill"
+    ]
+
+
+def _calibration(facts: ModelFacts) -> list[str]:
+    """How sure the model may be taken for; nothing where a model knows nothing of it."""
+    known = facts.calibration
+    if known is None:
+        return []
+    lines = ["## Calibration", ""]
+    if facts.temperature is None:
+        lines += ["A temperature was not fitted, or is 1: take probabilities as a ranking, not as frequencies.", ""]
+    if known["rows"]:
+        noun = "validation pictures" if known["unit"] == "case" else "voxels of validation cases"
+        lines += [
+            f"Logits are divided by a temperature, fitted on {known['n']:,} {noun} ({known['cases']} cases). "
+            "It changes no class and no mask.",
+            "",
+            "| of | temperature | calibration error (ECE) before → after | negative log-likelihood before → after |",
+            "|---|---|---|---|",
+            *(_calibration_row(name, row) for name, row in known["rows"].items()),
+            "",
+        ]
+    return lines
+
+
+def _calibration_row(name: str, row: dict[str, Any]) -> str:
+    figures = (f"{row['before'][figure]:.4f} → {row['after'][figure]:.4f}" for figure in ("ece", "nll"))
+    return f"| {name} | {row['temperature']:.3g} | {' | '.join(figures)} |"

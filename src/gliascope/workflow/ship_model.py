@@ -1,4 +1,4 @@
-"""From a finished training to a model folder: weights of the best epoch, facts, card, fast form with its parity."""
+"""From a finished training to a model folder: weights of the best epoch, temperature, card, fast form with parity."""
 
 import math
 from collections.abc import Sequence
@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gliascope.checkpoint import ModelFacts, save_model
-from gliascope.errors import ModelError, Notice
+from gliascope.checkpoint import ModelFacts, ModelFolder, save_model
+from gliascope.errors import MachineError, ModelError, Notice
+from gliascope.inference.predictor import Predictor
 from gliascope.preprocess.cache import CacheEntry
+from gliascope.workflow.calibrate import Calibration, calibrate
 from gliascope.workflow.export import export_model
 from gliascope.workflow.model_card import model_card
+from gliascope.workflow.progress import ProgressCallback, silent
 from gliascope.workflow.run_folder import MODEL_FOLDER
 
 if TYPE_CHECKING:
@@ -31,8 +34,12 @@ def ship_model(
     run: dict[str, Any],
     training: Sequence[CacheEntry],
     validation: Sequence[CacheEntry],
+    *,
+    device: str = "auto",
+    threads: int | None = None,
+    progress: ProgressCallback = silent,
 ) -> list[dict[str, str]]:
-    """Write the model folder from the best epoch, with its OpenVINO form and measured parity; return warnings."""
+    """Write the model folder from the best epoch, with its temperature, OpenVINO form and parity; return warnings."""
     from gliascope.training.fit import best_weights
 
     kept = (
@@ -40,7 +47,6 @@ def ship_model(
         "licence",
         "data_sha256",
         "split",
-        "leakage",
         "cases",
         "recipe",
         "seed",
@@ -59,19 +65,43 @@ def ship_model(
         target=None if config.target is None else config.target.model_dump(mode="json"),
         classes=config.classes if config.task == "classify" else None,
         inference={**config.inference.model_dump(mode="json"), "divisor": config.network.divisor},
-        training={key: run[key] for key in kept},
+        training={key: run[key] for key in kept} | ({"leakage": run["leakage"]} if run.get("leakage") else {}),
         metrics=run["metrics"],
         statistics=_statistics(training),
     )
-    save_model(output / MODEL_FOLDER, best_weights(output), facts, model_card(facts), overwrite=True)
+    folder, weights = output / MODEL_FOLDER, best_weights(output)
+    model = save_model(folder, weights, facts, model_card(facts), overwrite=True)
+    machine = {"device": device, "threads": threads}
+    found = _calibrated(model, validation, machine, seed=config.seed, progress=progress)
+    facts = facts.model_copy(update={"temperature": found.temperature, "calibration": found.facts})
+    save_model(folder, weights, facts, model_card(facts), overwrite=True)
+    warnings = [notice.as_json() for notice in found.notices]
     inputs = [_probe(entry) for entry in validation[:PARITY_CASES]]
     try:
-        export_model(output / MODEL_FOLDER, to="openvino", inputs=inputs)
+        export_model(folder, to="openvino", inputs=inputs)
     except ModelError as fault:
         # The training is worth keeping: the PyTorch form is there and right.
         text = f"The OpenVINO form was not made: {fault.cause}. Predict with --backend torch."
-        return [Notice("W_NOT_EXPORTED", MODEL_FOLDER, text).as_json()]
-    return []
+        warnings.append(Notice("W_NOT_EXPORTED", MODEL_FOLDER, text).as_json())
+    return warnings
+
+
+def _calibrated(
+    model: ModelFolder,
+    validation: Sequence[CacheEntry],
+    machine: dict[str, Any],
+    *,
+    seed: int,
+    progress: ProgressCallback,
+) -> Calibration:
+    """Fit the temperature with the PyTorch form, the only one there is yet."""
+    try:
+        predictor = Predictor(model, backend="torch", precision="fp32", **machine)
+        return calibrate(predictor, validation, seed=seed, progress=progress)
+    except MachineError as fault:
+        # As with the export: the training is worth more than its last step.
+        text = f"The temperature stays 1: {fault.cause}."
+        return Calibration(None, None, (Notice("W_NOT_CALIBRATED", MODEL_FOLDER, text),))
 
 
 def _probe(entry: CacheEntry) -> Array:
