@@ -80,6 +80,14 @@ def test_unreadable_files_stop_nothing(tmp_path: Path) -> None:
     ]
 
 
+def test_a_mask_that_cannot_be_read(tmp_path: Path) -> None:
+    case = picture(tmp_path, HEAD)
+    (tmp_path / "a_mask.png").write_bytes(b"")
+    found = examine(case, tmp_path)
+    assert [(fault.file, fault.code) for fault in found.faults] == [("a_mask.png", "E_EMPTY")]
+    assert found.mask == "unreadable"
+
+
 def test_facts_say_what_a_file_shows(tmp_path: Path) -> None:
     facts = examine(picture(tmp_path), tmp_path).facts
     assert facts["size"] == "60×64"

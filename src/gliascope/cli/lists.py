@@ -42,7 +42,9 @@ def models(json: options.Json = None, quiet: options.Quiet = False, debug: optio
 
         rows = list_models()
         none = ["none ships with this version; train one: gliascope recipes"]
-        session.done({"models": rows}, _table(rows, ("name", "task", "channels", "size_mb")) if rows else none)
+        told = [{**row, "leaks": _leaks(row["leakage"] or {})} for row in rows]
+        columns = ("name", "task", "channels", "leaks", "size_mb")
+        session.done({"models": rows}, _table(told, columns) if rows else none)
 
 
 def doctor(json: options.Json = None, quiet: options.Quiet = False, debug: options.Debug = False) -> None:
@@ -63,6 +65,11 @@ def _table(rows: list[dict[str, Any]], columns: tuple[str, ...]) -> Iterator[str
     widths = [max(len(line[index]) for line in cells) for index in range(len(columns))]
     for line in cells:
         yield "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+
+
+def _leaks(leakage: dict[str, Any]) -> str:
+    """Say how many of its test cases a model knew from training."""
+    return f"{leakage['leaking_test_cases']} of {leakage['test_cases']} test cases" if leakage else "none known"
 
 
 def _cell(value: Any) -> str:  # noqa: ANN401 - any plain data

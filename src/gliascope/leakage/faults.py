@@ -29,6 +29,10 @@ FAULT_NOTICES = ("W_FORMAT_NAME",)
 """Notices of the readers that an audit counts as faults."""
 
 
+MaskState = Literal["none", "empty", "filled", "unreadable"]
+"""Whether a case has a reference mask, and whether that holds anything."""
+
+
 @dataclass(frozen=True)
 class Fault:
     """What is wrong with one file; the path is relative to the data set's folder."""
@@ -59,7 +63,7 @@ class Examined:
     facts: Mapping[str, str] = field(default_factory=dict)
     faults: tuple[Fault, ...] = ()
     notices: tuple[Notice, ...] = ()
-    mask: Literal["none", "empty", "filled", "unreadable"] = "none"
+    mask: MaskState = "none"
     pixels: int = 0
 
 
@@ -111,7 +115,7 @@ def examine(case: Case, root: Path) -> Examined:
         return Examined(faults=(_unreadable(error, case, root),))
     mask, mask_faults, noticed = _look_at_mask(case, scan, root)
     notices = (*scan.notices, *noticed)
-    faults = [*_named_otherwise(case, notices, root), *_rotated(case, root), *mask_faults]
+    faults = [*_named_otherwise(case, notices, root), *_rotated(case, mask, root), *mask_faults]
     rest = tuple(notice for notice in notices if notice.code not in FAULT_NOTICES)
     return Examined(own, facts, tuple(faults), rest, mask, int(np.prod(scan.grid.shape)))
 
@@ -157,15 +161,15 @@ def _named_otherwise(case: Case, notices: Sequence[Notice], root: Path) -> list[
     return [Fault(_place(n.file, case, root), n.code, n.text) for n in notices if n.code in FAULT_NOTICES]
 
 
-def _rotated(case: Case, root: Path) -> list[Fault]:
+def _rotated(case: Case, mask: MaskState, root: Path) -> list[Fault]:
+    if not is_picture(case):
+        return []
     text = "The picture is stored turned (EXIF); it is read upright, but other programs may show it otherwise."
-    paths = case.paths if is_picture(case) else ()
+    paths = [*case.source.files.values(), *(case.source.reference_files if mask in ("filled", "empty") else ())]
     return [Fault(relative_path(path, root), "W_ROTATED", text) for path in paths if is_rotated(path)]
 
 
-def _look_at_mask(
-    case: Case, scan: Scan, root: Path
-) -> tuple[Literal["none", "empty", "filled", "unreadable"], list[Fault], tuple[Notice, ...]]:
+def _look_at_mask(case: Case, scan: Scan, root: Path) -> tuple[MaskState, list[Fault], tuple[Notice, ...]]:
     if not case.has_reference:
         return "none", [], ()
     where = case.source.reference_files[0]
