@@ -15,7 +15,7 @@ REFERENCE = Path(__file__).resolve().parents[1] / "docs" / "reference"
 
 OPEN: dict[str, set[str]] = {
     "evaluate of a segmenter": {"summary"},
-    "evaluate of a classifier": {"summary"},
+    "evaluate of a classifier": {"summary", "ci95"},
     "run.json": {"metrics"},
     "model.json": {"network", "metrics", "files", "parity"},
     "audit": {"groups"},

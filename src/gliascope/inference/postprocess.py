@@ -45,9 +45,10 @@ def temper(
     if exclusive:
         powers = np.power(p, p.dtype.type(1.0 / float(np.asarray(temperature))))
         return np.asarray(powers / powers.sum(axis=0))
-    cooled = np.empty_like(p)
-    for index, one in enumerate(np.broadcast_to(temperature, len(p))):
-        cooled[index] = expit(logit(np.minimum(p[index], p.dtype.type(LARGEST))) / p.dtype.type(one))
+    cooled = p.copy()
+    each = np.broadcast_to(temperature, len(p)).astype(p.dtype)
+    for index in np.flatnonzero(each != 1):
+        cooled[index] = expit(logit(np.minimum(p[index], p.dtype.type(LARGEST))) / each[index])
     return cooled
 
 

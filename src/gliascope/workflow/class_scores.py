@@ -1,38 +1,81 @@
-"""Scores of classes as plain data: one row per case, and a summary over them."""
+"""Scores of classes as plain data: one row per case, and a summary over them, with intervals and calibration."""
 
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from gliascope.errors import Notice
+from gliascope.case import Case
+from gliascope.errors import Notice, counted
+from gliascope.inference.predictor import Classification
 from gliascope.metrics import evaluate_classes
+from gliascope.metrics.class_intervals import class_intervals
+from gliascope.metrics.classification import classified_cases
+from gliascope.workflow.clusters import clusters_of, interval_facts
 from gliascope.workflow.plain_json import without_nan
+from gliascope.workflow.reliability import class_sums
 
 PROTOCOL = "plain"
 """Ours: the most probable class is the answer, abstained or not."""
 
 
-def classification_row(
-    case: str, patient: str | None, reference: str | None, probabilities: dict[str, float]
-) -> dict[str, Any]:
+def classification_row(case: Case, result: Classification) -> dict[str, Any]:
     """Return one case's row; the prediction is the most probable class, abstained or not."""
+    probabilities = dict(result.probabilities)
     best = max(probabilities, key=lambda name: probabilities[name])
-    row: dict[str, Any] = {"case": case, "patient": patient, "reference": reference, "prediction": best}
-    return {**row, "correct": best == reference, "probabilities": probabilities}
+    return {
+        "case": case.id,
+        "patient": case.patient,
+        "group": case.group,
+        "reference": case.label,
+        "prediction": best,
+        "correct": best == case.label,
+        "probabilities": probabilities,
+    }
 
 
 def classification_facts(
-    rows: Sequence[dict[str, Any]], classes: Sequence[str], split: str, notices: Sequence[Notice]
+    rows: Sequence[dict[str, Any]],
+    raw: Sequence[dict[str, float]],
+    classes: Sequence[str],
+    temperature: float | tuple[float, ...] | None,
 ) -> dict[str, Any]:
-    """Return the ``evaluate`` JSON of classes."""
-    table = np.array([[row["probabilities"][name] for name in classes] for row in rows])
+    """Return the ``evaluate`` JSON of classes, but for ``split`` and ``warnings``.
+
+    Args:
+        rows: One per case, as ``classification_row`` gives them.
+        raw: The probabilities of each case before the temperature.
+        classes: Names of the classes, in the model's order.
+        temperature: The model's.
+    """
+    table, before = (
+        np.array([[each[name] for name in classes] for each in given])
+        for given in ([row["probabilities"] for row in rows], raw)
+    )
+    labels = [row["reference"] for row in rows]
+    cases = classified_cases(labels, table, classes)
+    clusters, _ = clusters_of(rows)
+    ci95 = class_intervals(cases, clusters)
+    sums = class_sums(table, before, cases.reference, classes)
     return {
         "task": "classify",
         "protocol": PROTOCOL,
-        "split": split,
         "counts": {"cases": len(rows), "wrong": sum(not row["correct"] for row in rows)},
-        **without_nan(evaluate_classes([row["reference"] for row in rows], table, classes)),
+        "intervals": interval_facts(rows),
+        **without_nan(evaluate_classes(labels, table, classes)),
+        "ci95": {row: {name: _plain(ends) for name, ends in each.items()} for row, each in ci95.items()},
+        "calibration": sums.facts(clusters, temperature),
         "cases": list(rows),
-        "warnings": [notice.as_json() for notice in dict.fromkeys(notices)],
     }
+
+
+def lonely_cases(rows: Sequence[dict[str, Any]]) -> tuple[Notice, ...]:
+    """Return a notice where nothing says which cases are of one patient."""
+    clusters, _ = clusters_of(rows)
+    alone = sum(kind == "case" for kind, _ in clusters)
+    text = f"The patient of {counted(alone, 'case')} is not known; intervals take each as a patient."
+    return (Notice("W_NO_PATIENT", "", text),) if alone else ()
+
+
+def _plain(ends: tuple[float, float] | None) -> list[float] | None:
+    return None if ends is None else list(ends)

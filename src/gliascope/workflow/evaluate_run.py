@@ -15,10 +15,13 @@ from gliascope.inference.predictor import Classification, Predictor, Segmentatio
 from gliascope.report import Tile, evaluation_page, tile
 from gliascope.scan import Scan
 from gliascope.settings import Settings, load_settings
-from gliascope.workflow.class_scores import classification_facts, classification_row
+from gliascope.workflow.class_scores import classification_facts, classification_row, lonely_cases
+from gliascope.workflow.clusters import clusters_of
+from gliascope.workflow.looks import record_look
 from gliascope.workflow.mask_scores import MaskScores, refuse_mask_options
 from gliascope.workflow.progress import ProgressCallback
 from gliascope.workflow.provenance import data_hash, made
+from gliascope.workflow.reliability import RegionSums
 from gliascope.workflow.run_folder import CONFIG_FILE, MODEL_FOLDER, SPLIT_FILE, read_config, read_curves, read_run
 
 GALLERY = 8
@@ -52,12 +55,16 @@ def evaluate_run(
     else:
         scores = MaskScores(protocol, tolerance_mm, spacing_mm)
         scored, gallery = _segment_cases(predictor, cases, part, part_notices, progress, scores=scores)
+    looks, unrecorded = record_look(run, split, protocol)
+    scored["warnings"] += [notice.as_json() for notice in unrecorded]
     result = {
         "name": f"{facts['name']}: {split} cases",
         "model": model.facts.name,
         "model_sha256": model.fingerprint,
         "dataset": facts["dataset"],
         **made(),
+        "leakage": facts.get("leakage"),
+        "test_looks": looks,
         **scored,
     }
     return result, evaluation_page(result, curves=read_curves(run), gallery=gallery)
@@ -109,6 +116,7 @@ def _segment_cases(
     noticed = list(notices)
     answers = predictor.parts.outputs if predictor.parts.target and predictor.parts.target.mode == "regions" else None
     leading = next(iter(scores.rules.metrics))
+    reliability, rows = RegionSums(predictor.parts), []
     worst: list[tuple[float, Tile]] = []
     for number, case in enumerate(cases):
         progress("evaluate", number, len(cases))
@@ -118,19 +126,23 @@ def _segment_cases(
             raise InputError("the model gives classes, not masks", file=case.id)
         noticed += [*scan.notices, *reference.notices, *result.notices]
         row = scores.add(case.id, case.patient, result.label_map, reference, regions=answers)
+        reliability.add(scan, result, reference)
+        rows.append({"case": case.id, "patient": case.patient, "group": case.group})
         region, dice = next((name, each[leading]) for name, each in row.items() if isinstance(each, dict))
         if np.isfinite(dice):
             picture = tile(scan, result.label_map, reference=reference)
             worst.append((dice, {"image": picture, "caption": f"{case.id}: Dice {region} {dice:.3f}"}))
             worst = sorted(worst, key=lambda pair: pair[0])[:GALLERY]
     progress("evaluate", len(cases), len(cases))
-    return scores.facts(split, noticed), [picture for _, picture in worst]
+    calibration = reliability.gathered().facts(clusters_of(rows)[0], predictor.folder.facts.temperature)
+    return {**scores.facts(split, noticed), "calibration": calibration}, [picture for _, picture in worst]
 
 
 def _classify_cases(
     predictor: Predictor, cases: Sequence[Case], split: str, notices: Sequence[Notice], progress: ProgressCallback
 ) -> tuple[dict[str, Any], list[Tile]]:
     rows: list[dict[str, Any]] = []
+    raw: list[dict[str, float]] = []
     noticed = list(notices)
     wrong: list[tuple[float, Tile]] = []
     for number, case in enumerate(cases):
@@ -140,13 +152,15 @@ def _classify_cases(
         if not isinstance(result, Classification):
             raise InputError("the model gives masks, not classes", file=case.id)
         noticed += [*scan.notices, *result.notices]
-        row = classification_row(case.id, case.patient, case.label, dict(result.probabilities))
+        row = classification_row(case, result)
         rows.append(row)
+        raw.append(dict(result.raw))
         if not row["correct"]:
             sure = row["probabilities"][row["prediction"]]
             caption = f"{case.id}: {row['prediction']} ({sure:.0%}) for {case.label}"
             wrong.append((-sure, {"image": tile(scan), "caption": caption}))
             wrong = sorted(wrong, key=lambda pair: pair[0])[:GALLERY]
     progress("evaluate", len(cases), len(cases))
-    facts = classification_facts(rows, predictor.parts.outputs, split, noticed)
-    return facts, [picture for _, picture in wrong]
+    facts = classification_facts(rows, raw, predictor.parts.outputs, predictor.folder.facts.temperature)
+    warnings = [notice.as_json() for notice in dict.fromkeys((*noticed, *lonely_cases(rows)))]
+    return {**facts, "split": split, "warnings": warnings}, [picture for _, picture in wrong]

@@ -9,6 +9,7 @@ It holds::
     checkpoints/    last and best (safetensors + JSON)
     model/          the model folder, ready for ``gliascope predict``
     report.html     curves and settings
+    evaluations.jsonl   one line each time a part was scored
 """
 
 import csv
@@ -21,7 +22,7 @@ from gliascope.errors import ConfigError, InputError, UsageError
 from gliascope.files import atomic
 
 CONFIG_FILE, SPLIT_FILE, RUN_FILE, METRICS_FILE = "config.json", "split.csv", "run.json", "metrics.csv"
-MODEL_FOLDER, PAGE_FILE = "model", "report.html"
+MODEL_FOLDER, PAGE_FILE, LOOKS_FILE = "model", "report.html", "evaluations.jsonl"
 
 
 LENGTH = ("training.epochs", "training.workers")

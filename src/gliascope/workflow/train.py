@@ -143,7 +143,9 @@ def train(
     )
     facts = {**_run_facts(config, root, parts, result, noticed), "leakage": verdict.facts, "parts_sha256": content}
     facts["data_sha256"] = hashlib.sha256("".join(content.values()).encode()).hexdigest()
-    facts["warnings"] += ship_model(output, config, facts, training, validation)
+    facts["warnings"] += ship_model(
+        output, config, facts, training, validation, device=device, threads=threads, progress=progress
+    )
     page = {**facts, "curves": read_curves(output), "config": resolved, "files": _files(output)}
     atomic.write_text(output / PAGE_FILE, run_page(page))
     atomic.write_json(output / RUN_FILE, facts)
