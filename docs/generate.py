@@ -15,6 +15,7 @@ from gliascope.cli import app
 from gliascope.config import RunConfig
 from gliascope.labels import SCHEMES
 from gliascope.metrics import PROTOCOLS, Metric
+from gliascope.metrics.class_table import CALIBRATION_METRICS, CLASS_METRICS, OVERALL_METRICS, ClassMetric
 from gliascope.settings import Settings
 from gliascope.workflow.listing import list_datasets, list_networks, list_recipes
 
@@ -119,7 +120,31 @@ def metrics() -> str:
         ]
         rows = [(f"`{key}`", *_metric_cells(metric)) for key, metric in protocol.metrics.items()]
         parts += [f"## `{name}`: {protocol.title}", _table(("", ""), facts), _table(head, rows)]
+    class_head = ("name", "what", "range", "better", "undefined where", "source")
+    for introduction, known in _CLASS_METRICS.items():
+        rows = [(f"`{key}`", *_class_metric_cells(metric)) for key, metric in known.items()]
+        parts += [introduction, _table(class_head, rows)]
     return _page(parts)
+
+
+_CLASS_METRICS = {
+    """## Classes
+
+Of each class against all others, with TP, FP and FN in cases; and averaged over the classes that have a value: `macro`
+(each class counts once) and `weighted` (each case counts once).""": CLASS_METRICS,
+    """## All classes
+
+Of all cases together (`all`).""": OVERALL_METRICS,
+    """## Calibration
+
+Of the probabilities: of a classifier's answers (`all`), of each class against all others, of each region's voxels
+inside the head. [Calibration](../explanation/calibration.md) tells what it is for.""": CALIBRATION_METRICS,
+}
+
+
+def _class_metric_cells(metric: ClassMetric) -> tuple[str, ...]:
+    span = f"{_number(metric.low)}…{_number(metric.high)}"
+    return metric.what, span, metric.direction or "neither", metric.undefined, metric.source.replace("<", "&lt;")
 
 
 _METRICS_INTRODUCTION = """Masks are scored by a named protocol (`gliascope evaluate --protocol NAME`); numbers of two
