@@ -69,10 +69,10 @@ def _calibration(facts: ModelFacts) -> list[str]:
     if facts.temperature is None:
         lines += ["A temperature was not fitted, or is 1: take probabilities as a ranking, not as frequencies.", ""]
     if known["rows"]:
-        noun = "validation pictures" if known["unit"] == "case" else "voxels of validation cases"
+        cases = f"{known['cases']:,} validation cases"
+        looked = cases if known["unit"] == "case" else f"{known['n']:,} voxels of {cases}"
         lines += [
-            f"Logits are divided by a temperature, fitted on {known['n']:,} {noun} ({known['cases']} cases). "
-            "It changes no class and no mask.",
+            f"Logits are divided by a temperature, fitted on {looked}. It changes no class and no mask.",
             "",
             "| of | temperature | calibration error (ECE) before → after | negative log-likelihood before → after |",
             "|---|---|---|---|",
