@@ -60,7 +60,7 @@ SEGMENT = (
     "network.width=4",
 )
 CLASSIFY = (
-    *("dataset.patients=50", "dataset.size=32", "training.epochs=1", "training.batch_size=16"),
+    *("dataset.patients=36", "dataset.size=64", "training.epochs=1", "training.batch_size=16"),
     "split.fractions=[0.5, 0.3, 0.2]",  # enough pictures to fit a temperature
 )
 
