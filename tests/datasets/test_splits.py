@@ -1,4 +1,5 @@
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -161,6 +162,15 @@ def test_table_may_leave_cases_out_but_says_so(tmp_path: Path) -> None:
     assert [case.id for case in split.train] == ["p000_0"]
     assert split.notices[0].code == "W_SPLIT_LEFT_OUT"
     assert "2 of 4" in split.notices[0].text
+
+
+def test_cases_left_out_do_not_blur_the_name(tmp_path: Path) -> None:
+    table = tmp_path / "split.csv"
+    table.write_text("path,group,split\np000/0.png,a,train\np001/0.png,b,test\n")
+    unknown = [replace(case, patient=None) for case in patients(2, 2)]
+    split = split_cases(unknown, SplitSettings(method="csv", path=str(table), validation=0))
+    assert split.name == "by patient, as in split.csv"
+    assert [notice.code for notice in split.notices] == ["W_SPLIT_LEFT_OUT"]
 
 
 @pytest.mark.parametrize(

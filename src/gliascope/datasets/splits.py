@@ -221,12 +221,13 @@ def _honest_name(
     cases: Sequence[Case], units: Sequence[Unit], part_of: Sequence[str], by: str
 ) -> tuple[str, list[Notice]]:
     """Name what really stayed together, and warn where that is less than patients."""
-    alone = sum(kind == "image" for kind, _ in units)
+    used = sum(bool(part) for part in part_of)
+    alone = sum(kind == "image" for (kind, _), part in zip(units, part_of, strict=True) if part)
     if by == "patient":
         if not alone:
             return "by patient", []
-        text = f"{alone} of {len(cases)} images say no patient: images of one patient may lie on both sides."
-        if alone == len(cases):
+        text = f"{alone} of {used} images say no patient: images of one patient may lie on both sides."
+        if alone == used:
             text = (
                 "The data set says no patients, so the split is by image: images of one patient may lie on both sides."
             )
