@@ -15,9 +15,9 @@ Matrix = NDArray[np.float64]
 
 COARSE, MIDDLE = 32, 64
 
-_STEPS = {COARSE: (25, 1e-3), MIDDLE: (20, 5e-4), HEAD_SIDE: (40, 2e-5)}
+_STEPS = {COARSE: (25, 1e-3), MIDDLE: (20, 5e-4), HEAD_SIDE: (15, 1e-4)}
 """Most steps on each level, and the gain below which they end."""
-_LEAST = {COARSE: 0.84, MIDDLE: 0.88, HEAD_SIDE: 0.80}
+_LEAST = {COARSE: 0.86, MIDDLE: 0.90, HEAD_SIDE: 0.85}
 """Correlation of the detail below which a pair is given up; copies reached at least 0.87, 0.92 and 0.85."""
 
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from gliascope.leakage.detail import Floats, detail
 from gliascope.leakage.views import View
 
-LEAST_LIKENESS = 0.75
+LEAST_LIKENESS = 0.78
 """Cosine of two descriptions above which a pair is looked at. Copies within the promised changes lie above 0.8."""
 
 _GRID = 24
@@ -181,15 +181,20 @@ def candidates(
     """
     flipped = [flip.of_view(view) for view in right]
     for column in range(0, len(right), _COLUMNS):
-        others = flip.of_descriptions(right_descriptions[column : column + _COLUMNS].astype(np.float32))
+        others = flip.of_descriptions(_by_version(right_descriptions[column : column + _COLUMNS]))
         for row in range(0, min(len(left), column + _COLUMNS) if one_list else len(left), _ROWS):
-            way = _best_ways(left_descriptions[row : row + _ROWS].astype(np.float32), others, flip.ways)
+            way = _best_ways(_by_version(left_descriptions[row : row + _ROWS]), others, flip.ways)
             for i, j in zip(*(side.tolist() for side in np.nonzero(way >= 0)), strict=True):
                 first, second = row + i, column + j
                 if not one_list or first < second:
                     start = _start(left[first], flipped[second], flip.ways, int(way[i, j]))
                     yield Candidate(first, second, start)
-            progress((column + len(others) * min(1.0, (row + _ROWS) / len(left))) / len(right))
+            progress((column + others.shape[1] * min(1.0, (row + _ROWS) / len(left))) / len(right))
+
+
+def _by_version(descriptions: Halves) -> Floats:
+    """Return descriptions ready for products, shape ``(versions, views, length)``."""
+    return np.ascontiguousarray(descriptions.transpose(1, 0, 2), dtype=np.float32)
 
 
 def _best_ways(left: Floats, right: Floats, ways: Sequence[tuple[int, int]]) -> NDArray[np.int8]:
@@ -197,16 +202,17 @@ def _best_ways(left: Floats, right: Floats, ways: Sequence[tuple[int, int]]) -> 
 
     Odd numbers are ways in which the versions change sides.
     """
-    best = np.full((len(left), len(right)), LEAST_LIKENESS - _LEAD, dtype=np.float32)
+    best = np.full(left.shape[1] * right.shape[1], LEAST_LIKENESS - _LEAD, dtype=np.float32)
     way = np.full(best.shape, -1, dtype=np.int8)
     for number, (one, other) in enumerate(ways):
         for swapped in (False, True) if one != other else (False,):
             a, b = (other, one) if swapped else (one, other)
-            likeness = left[:, a] @ right[:, b].T
-            better = likeness > best + np.float32(_LEAD)
-            best[better] = likeness[better]
-            way[better] = 2 * number + swapped
-    return way
+            likeness = (left[a] @ right[b].T).ravel()
+            places = np.flatnonzero(likeness > LEAST_LIKENESS)
+            places = places[likeness[places] > best[places] + np.float32(_LEAD)]
+            best[places] = likeness[places]
+            way[places] = 2 * number + swapped
+    return way.reshape(left.shape[1], right.shape[1])
 
 
 def _start(first: View, second: View, ways: Sequence[tuple[int, int]], way: int) -> Matrix:

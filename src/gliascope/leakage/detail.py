@@ -3,6 +3,8 @@
 Brightness, contrast, gamma and shading change slowly over a picture and cancel out; what is left are edges.
 """
 
+import math
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -11,8 +13,9 @@ Floats = NDArray[np.float32]
 
 
 def blurred(image: Floats, sigma: float) -> Floats:
-    """Smooth with a Gaussian of ``sigma`` pixels."""
-    result: Floats = cv2.GaussianBlur(image, (0, 0), sigma).astype(np.float32, copy=False)
+    """Smooth with a Gaussian of ``sigma`` pixels, cut off at 2.6 sigma."""
+    width = 2 * math.ceil(2.6 * sigma) + 1
+    result: Floats = cv2.GaussianBlur(image, (width, width), sigma).astype(np.float32, copy=False)
     return result
 
 
