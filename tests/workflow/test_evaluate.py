@@ -126,7 +126,7 @@ def test_changed_test_data_is_noticed(segment_run: TrainedRun, tmp_path: Path) -
     unchanged = evaluate(segment_run.folder, data=data).facts
     assert "W_DATA_CHANGED" not in {w["code"] for w in unchanged["warnings"]}
     test_case = unchanged["cases"][0]["case"]
-    folder = next(path for path in data.rglob(test_case) if path.is_dir())
+    (folder,) = (path for path in data.rglob(test_case) if path.is_dir())
     t1n, t2w = (next(folder.glob(f"*{name}.nii.gz")) for name in ("t1n", "t2w"))
     t1n.write_bytes(t2w.read_bytes())
     changed = evaluate(segment_run.folder, data=data).facts

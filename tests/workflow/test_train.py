@@ -60,8 +60,9 @@ def test_finished_run_needs_a_flag(segment_run: TrainedRun) -> None:
 
 
 def test_resume_refuses_other_settings(segment_run: TrainedRun) -> None:
+    same_data = ["dataset.patients=5", "dataset.size=24"]  # others would be written beside what all tests share
     with pytest.raises(ConfigError, match=r"network\.width"):
-        train("demo-segment", segment_run.facts["data"], segment_run.folder, resume=True)
+        train("demo-segment", segment_run.facts["data"], segment_run.folder, overrides=same_data, resume=True)
 
 
 def test_foreign_folder_is_left_alone(tmp_path: Path) -> None:
