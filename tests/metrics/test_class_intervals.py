@@ -5,7 +5,7 @@ import pytest
 
 from gliascope.metrics.class_intervals import class_intervals
 from gliascope.metrics.classification import ClassifiedCases, classified_cases
-from gliascope.metrics.statistics import bootstrap_interval
+from gliascope.metrics.intervals import bootstrap_interval
 
 CLASSES = ("a", "b", "c", "d")
 

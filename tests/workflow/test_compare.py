@@ -14,7 +14,8 @@ import pytest
 import gliascope
 from gliascope.cli import main
 from gliascope.errors import GliascopeError, InputError, UsageError
-from gliascope.metrics.statistics import bootstrap_interval, holm, permutation_test
+from gliascope.metrics.intervals import bootstrap_interval
+from gliascope.metrics.paired_tests import holm, permutation_test
 from gliascope.workflow.compare import Comparison
 from gliascope.workflow.scored_runs import read_runs
 

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gliascope.metrics.classification import ClassifiedCases
-from gliascope.metrics.statistics import Interval, bootstrap_interval, bootstrap_intervals
+from gliascope.metrics.intervals import Interval, bootstrap_interval, bootstrap_intervals
 
 Intervals = dict[str, dict[str, Interval | None]]
 COUNTS = ("support",)
@@ -34,9 +34,9 @@ def class_intervals(cases: ClassifiedCases, clusters: Sequence[Hashable]) -> Int
         raise ValueError(f"{len(clusters)} clusters for {len(cases.reference)} cases")
     keys = [(row, name) for row, figures in cases.summary().items() for name in figures if name not in COUNTS]
 
-    def figures(rows: NDArray[np.intp]) -> list[float]:
-        summary = cases.summary(np.bincount(rows, minlength=len(clusters)).astype(np.float64))
-        return [summary[row][name] for row, name in keys]
+    def figures(counts: NDArray[np.float64]) -> NDArray[np.float64]:
+        drawn = cases.figures(counts)
+        return np.stack([drawn[row][name] for row, name in keys], axis=1)
 
     found: Intervals = {}
     for (row, name), interval in zip(keys, bootstrap_intervals(figures, clusters), strict=True):

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gliascope.errors import InputError, LabelError
-from gliascope.metrics.ranking import Ranking, rank_classes
+from gliascope.metrics.ranking import Ranking, rank_cases
 
 IntArray = NDArray[np.int64]
 FloatArray = NDArray[np.float64]
@@ -46,26 +46,25 @@ def confusion_matrix(prediction: Sequence[str], reference: Sequence[str], classe
     return matrix
 
 
-def accuracy_score(confusion: IntArray) -> float:
-    """Share of the cases on the diagonal, 0…1; ``nan`` without cases."""
-    total = int(confusion.sum())
-    return int(np.trace(confusion)) / total if total else float("nan")
+def accuracy_score(confusion: NDArray[np.number]) -> FloatArray:
+    """Share of the cases on the diagonal of ``(..., C, C)`` matrices, 0…1; ``nan`` without cases."""
+    return _ratio(_right(confusion).sum(axis=-1), confusion.sum(axis=(-2, -1)))
 
 
-def balanced_accuracy_score(confusion: IntArray) -> float:
-    """Mean recall of the classes that occur, 0…1; ``nan`` without cases."""
-    occurs = confusion.sum(axis=1) > 0
-    return _mean(np.diag(confusion)[occurs] / confusion.sum(axis=1)[occurs])
+def balanced_accuracy_score(confusion: NDArray[np.number]) -> FloatArray:
+    """Mean recall of the classes that occur in ``(..., C, C)`` matrices, 0…1; ``nan`` without cases."""
+    recall = _ratio(_right(confusion), confusion.sum(axis=-1))
+    return _mean(recall, np.ones_like(recall))
 
 
-def class_scores(confusion: IntArray) -> dict[str, FloatArray]:
-    """Return ``precision``, ``recall``, ``f1``, ``iou`` (0…1) and ``support`` (cases) of each class, shape ``(C,)``.
+def class_scores(confusion: NDArray[np.number]) -> dict[str, FloatArray]:
+    """Return ``precision``, ``recall``, ``f1``, ``iou`` (0…1) and ``support`` (cases) of each class.
 
-    Of sets of cases, F1 is the Dice score; ``iou`` is the Jaccard index.
+    Of sets of cases, F1 is the Dice score; ``iou`` is the Jaccard index. Matrices of shape ``(..., C, C)`` give scores
+    of shape ``(..., C)``.
     """
-    right = np.diag(confusion).astype(np.float64)
-    support = confusion.sum(axis=1).astype(np.float64)
-    predicted = confusion.sum(axis=0).astype(np.float64)
+    right = _right(confusion)
+    support, predicted = confusion.sum(axis=-1).astype(np.float64), confusion.sum(axis=-2).astype(np.float64)
     scores = {
         "precision": right / np.maximum(predicted, 1.0),
         "recall": right / np.maximum(support, 1.0),
@@ -76,23 +75,18 @@ def class_scores(confusion: IntArray) -> dict[str, FloatArray]:
     return {name: np.where(unknown, np.nan, values) for name, values in scores.items()} | {"support": support}
 
 
-def average_scores(scores: dict[str, FloatArray]) -> dict[str, dict[str, float]]:
-    """Average class scores: ``macro`` (each class counts once) and ``weighted`` (each case counts once).
+def average_scores(scores: dict[str, FloatArray]) -> dict[str, dict[str, FloatArray]]:
+    """Average ``(..., C)`` scores: ``macro`` (each class counts once) and ``weighted`` (each case counts once).
 
     Classes without a value are left out. ``support`` is the number of cases in both.
     """
     support = scores["support"]
-    averages: dict[str, dict[str, float]] = {"macro": {}, "weighted": {}}
-    for name, values in scores.items():
-        if name == "support":
-            continue
-        known = ~np.isnan(values)
-        cases = float(support[known].sum())
-        averages["macro"][name] = _mean(values[known])
-        averages["weighted"][name] = float(values[known] @ support[known]) / cases if cases else float("nan")
-    for average in averages.values():
-        average["support"] = float(support.sum())
-    return averages
+    measures = {name: values for name, values in scores.items() if name != "support"}
+    weights = {"macro": np.ones_like(support), "weighted": support}
+    return {
+        average: {name: _mean(values, own) for name, values in measures.items()} | {"support": support.sum(axis=-1)}
+        for average, own in weights.items()
+    }
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,36 +113,50 @@ class ClassifiedCases:
         return np.asarray(self.probabilities.max(axis=1), dtype=np.float64)
 
     @cached_property
-    def _ranking(self) -> Ranking:
-        return rank_classes(self.reference, self.probabilities)
+    def _rankings(self) -> list[Ranking]:
+        """The cases in the order of each class's probability."""
+        each = enumerate(np.asarray(self.probabilities, dtype=np.float64).T)
+        return [rank_cases(self.reference == index, scores) for index, scores in each]
 
-    def confusion(self, counts: FloatArray | None = None) -> IntArray:
+    @cached_property
+    def _cells(self) -> FloatArray:
+        """Where each case stands in the flat confusion matrix, as zeros and a one, shape ``(N, C * C)``."""
+        size = len(self.classes)
+        return np.asarray(np.eye(size * size)[self.reference * size + self.predicted])
+
+    def confusion(self) -> IntArray:
         """Return the confusion matrix, shape ``(C, C)``."""
         size = len(self.classes)
-        places = self.reference * size + self.predicted
-        found = np.bincount(places, weights=counts, minlength=size * size)
-        return found.reshape(size, size).astype(np.int64)
+        return np.asarray(self._cells.sum(axis=0).reshape(size, size), dtype=np.int64)
 
-    def summary(self, counts: FloatArray | None = None) -> dict[str, dict[str, float]]:
-        """Return every figure by row (a class, ``macro``, ``weighted``, ``all``) and name; see ``evaluate_classes``.
+    def summary(self) -> dict[str, dict[str, float]]:
+        """Return every figure by row (a class, ``macro``, ``weighted``, ``all``) and name; see ``evaluate_classes``."""
+        once = self.figures(np.ones((1, len(self.reference))))
+        return {row: {name: float(values[0]) for name, values in own.items()} for row, own in once.items()}
+
+    def figures(self, counts: FloatArray) -> dict[str, dict[str, FloatArray]]:
+        """Return the same for many draws of the cases: each figure has shape ``(R,)``.
 
         Args:
-            counts: How often each case counts, whole numbers, shape ``(N,)``; None: once.
+            counts: How often each case counts, whole numbers, shape ``(R, N)``.
         """
-        confusion = self.confusion(counts)
-        curves = self._ranking.counted(counts)
+        size = len(self.classes)
+        confusion = (counts @ self._cells).reshape(-1, size, size)
+        curves = [ranking.counted(counts) for ranking in self._rankings]
         scores = class_scores(confusion)
         support = scores.pop("support")
-        scores |= {"roc_auc": curves.roc_auc(), "pr_auc": curves.average_precision(), "support": support}
+        scores["roc_auc"] = np.stack([curve.roc_auc() for curve in curves], axis=-1)
+        scores["pr_auc"] = np.stack([curve.average_precision() for curve in curves], axis=-1)
+        scores["support"] = support
         per_class = {
-            label: {name: float(values[index]) for name, values in scores.items()}
+            label: {name: values[:, index] for name, values in scores.items()}
             for index, label in enumerate(self.classes)
         }
         overall = {
             "accuracy": accuracy_score(confusion),
             "balanced_accuracy": balanced_accuracy_score(confusion),
-            "mean_confidence": float(np.average(self._confidence, weights=counts)),
-            "support": float(confusion.sum()),
+            "mean_confidence": _ratio(counts @ self._confidence, counts.sum(axis=1)),
+            "support": support.sum(axis=-1),
         }
         return {**per_class, **average_scores(scores), "all": overall}
 
@@ -217,5 +225,17 @@ def _indices(names: Sequence[str], classes: Sequence[str]) -> NDArray[np.intp]:
     return np.array([order[name] for name in names], dtype=np.intp)
 
 
-def _mean(values: NDArray[np.floating]) -> float:
-    return float(values.mean(dtype=np.float64)) if values.size else float("nan")
+def _right(confusion: NDArray[np.number]) -> FloatArray:
+    """Cases on the diagonal, shape ``(..., C)``."""
+    return np.asarray(np.diagonal(confusion, axis1=-2, axis2=-1), dtype=np.float64)
+
+
+def _mean(values: FloatArray, weights: FloatArray) -> FloatArray:
+    """Weighted mean over the last axis of what is defined; ``nan`` without any weight."""
+    known = ~np.isnan(values)
+    return _ratio((np.where(known, values, 0.0) * weights).sum(axis=-1), (known * weights).sum(axis=-1))
+
+
+def _ratio(part: NDArray[np.number], whole: NDArray[np.number]) -> FloatArray:
+    """Divide by whole numbers; ``nan`` where there is nothing to divide by."""
+    return np.where(whole > 0, part / np.maximum(whole, 1), np.nan)

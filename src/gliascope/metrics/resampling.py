@@ -4,11 +4,11 @@ All come from a counter-based generator's raw bits, so that a seed gives the sam
 and in whatever order the figures are computed.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from functools import lru_cache
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 BLOCK = 2**20
 """Numbers that are held at once; larger tables are worked off in blocks of rows."""
@@ -20,9 +20,24 @@ _CLUSTERS, _SIGNS = 1, 2
 """Purposes, part of the generator's key: draws for one never repeat in the other."""
 
 
-def cluster_numbers(clusters: Sequence[object] | NDArray[np.generic]) -> tuple[NDArray[np.intp], int]:
+def known_values(
+    values: ArrayLike, clusters: Sequence[Hashable], *, finite: bool
+) -> tuple[NDArray[np.float64], NDArray[np.intp], int]:
+    """Return the values that are defined (and ``finite``), the number of each one's cluster, and how many these are.
+
+    Raises:
+        ValueError: The numbers of values and of clusters differ.
+    """
+    everything = np.asarray(values, dtype=np.float64)
+    if everything.shape != (len(clusters),):
+        raise ValueError(f"values of shape {everything.shape} for {len(clusters)} clusters")
+    kept = np.isfinite(everything) if finite else ~np.isnan(everything)
+    return everything[kept], *cluster_numbers([clusters[row] for row in np.flatnonzero(kept)])
+
+
+def cluster_numbers(clusters: Sequence[Hashable]) -> tuple[NDArray[np.intp], int]:
     """Number the clusters 0, 1, 2 … in order of appearance; return the number of each entry and how many there are."""
-    numbers: dict[object, int] = {}
+    numbers: dict[Hashable, int] = {}
     each = np.array([numbers.setdefault(name, len(numbers)) for name in clusters], dtype=np.intp)
     return each, len(numbers)
 
@@ -47,16 +62,19 @@ def drawn_counts(count: int, resamples: int, seed: int) -> Iterator[NDArray[np.u
     return iter(_kept_counts(count, resamples, seed)) if count * resamples <= KEPT else _counts(count, resamples, seed)
 
 
-def drawn_rows(clusters: NDArray[np.intp], count: int, resamples: int, seed: int) -> Iterator[NDArray[np.intp]]:
-    """Yield, per resample, the entries of the drawn clusters: a cluster drawn twice gives its entries twice."""
-    order = np.argsort(clusters, kind="stable")
-    sizes = np.bincount(clusters, minlength=count)
-    starts = np.cumsum(sizes) - sizes
-    for block in drawn_clusters(count, resamples, seed):
-        for drawn in block:
-            own = sizes[drawn]
-            first = np.cumsum(own) - own
-            yield order[np.repeat(starts[drawn] - first, own) + np.arange(int(own.sum()))]
+def drawn_cases(clusters: NDArray[np.intp], count: int, resamples: int, seed: int) -> Iterator[NDArray[np.float64]]:
+    """Yield how often each case was drawn, shape ``(rows, N)``: as often as its cluster.
+
+    Args:
+        clusters: Number of the cluster of each of the ``N`` cases.
+        count: How many clusters there are.
+        resamples: How many rows there are in all.
+        seed: As in ``drawn_clusters``.
+    """
+    rows = max(1, BLOCK // len(clusters))
+    for block in drawn_counts(count, resamples, seed):
+        for start in range(0, len(block), rows):
+            yield block[start : start + rows, clusters].astype(np.float64)
 
 
 def drawn_signs(count: int, draws: int, seed: int) -> Iterator[NDArray[np.float64]]:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from gliascope.metrics.statistics import LEVEL, METHOD, RESAMPLES
+from gliascope.metrics.intervals import LEVEL, METHOD, RESAMPLES
 
 ORDER = ("patient", "group", "case")
 """What cases are held together by, the first that is known."""

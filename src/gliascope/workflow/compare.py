@@ -10,7 +10,7 @@ from typing import Any
 
 from gliascope.errors import Notice, UsageError
 from gliascope.files import atomic
-from gliascope.metrics.statistics import LEVEL, METHOD, RESAMPLES
+from gliascope.metrics.intervals import LEVEL, METHOD, RESAMPLES
 from gliascope.report.checklist import checklist_markdown, reporting_checklist
 from gliascope.report.compare_page import compare_page
 from gliascope.report.evidence import LEAK_CODES, Source, Study

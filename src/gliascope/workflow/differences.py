@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from gliascope.errors import InputError, Notice, counted
-from gliascope.metrics.statistics import bootstrap_interval, holm, permutation_test, wilcoxon_test
+from gliascope.metrics.intervals import bootstrap_interval
+from gliascope.metrics.paired_tests import holm, permutation_test, wilcoxon_test
 from gliascope.workflow.clusters import clusters_of
 from gliascope.workflow.paired_scores import CaseScores, Figure, Kind
 from gliascope.workflow.plain_json import without_nan

@@ -7,8 +7,8 @@ from typing import Any
 
 from gliascope.errors import GeometryError, InputError, Notice, UsageError, counted
 from gliascope.metrics import Protocol, protocol_named, region_pairs, summarize
+from gliascope.metrics.intervals import FEWEST, bootstrap_interval
 from gliascope.metrics.masks import MaskPair
-from gliascope.metrics.statistics import FEWEST, bootstrap_interval
 from gliascope.scan import LabelMap
 from gliascope.workflow.clusters import clusters_of, interval_facts
 from gliascope.workflow.plain_json import without_nan

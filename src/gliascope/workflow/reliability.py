@@ -11,7 +11,7 @@ from gliascope.inference.parts import ModelParts
 from gliascope.inference.predictor import Segmentation
 from gliascope.labels import REGIONS, Tissue
 from gliascope.metrics.calibration import SUMS, Reliability, class_answers, yes_no_answers
-from gliascope.metrics.statistics import bootstrap_intervals
+from gliascope.metrics.intervals import bootstrap_intervals
 from gliascope.preprocess.head import head_mask
 from gliascope.scan import LabelMap, Scan
 from gliascope.workflow.plain_json import without_nan
@@ -119,9 +119,9 @@ def _rows(sums: Mapping[str, FloatArray], clusters: Sequence[Hashable]) -> dict[
     cube = np.stack(list(sums.values()), axis=1)
     flat = cube.reshape(len(cube), -1)
 
-    def figures(rows: NDArray[np.intp]) -> FloatArray:
-        counts = np.bincount(rows, minlength=len(flat)).astype(np.float64)
-        return Reliability((counts @ flat).reshape(cube.shape[1:])).figures().ravel()
+    def figures(counts: FloatArray) -> FloatArray:
+        drawn = Reliability((counts @ flat).reshape(len(counts), *cube.shape[1:]))
+        return drawn.figures().reshape(len(counts), -1)
 
     intervals = iter(bootstrap_intervals(figures, clusters))
     found = {}

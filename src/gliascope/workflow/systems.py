@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from gliascope.errors import InputError
-from gliascope.metrics.statistics import bootstrap_interval
+from gliascope.metrics.intervals import bootstrap_interval
 from gliascope.workflow.clusters import clusters_of
 from gliascope.workflow.paired_scores import CaseScores, Figure, Kind, case_scores
 from gliascope.workflow.plain_json import without_nan

@@ -1,4 +1,4 @@
-"""Intervals, paired tests and Holm's correction against hand-made values, SciPy and simulation."""
+"""Intervals against simulation, SciPy and hand-made values."""
 
 from collections.abc import Callable
 
@@ -7,13 +7,8 @@ import pytest
 from numpy.typing import NDArray
 from scipy import stats
 
-from gliascope.metrics.statistics import (
-    bootstrap_interval,
-    bootstrap_intervals,
-    holm,
-    permutation_test,
-    wilcoxon_test,
-)
+from gliascope.metrics.intervals import _drawn_medians, bootstrap_interval, bootstrap_intervals
+from gliascope.metrics.resampling import drawn_cases
 
 Floats = NDArray[np.float64]
 Sample = tuple[Floats, NDArray[np.int64]]
@@ -94,8 +89,9 @@ def test_general_form_draws_the_same_patients() -> None:
     values = generator(2).beta(5, 1, size=77)
     owner = [f"p{number // 4}" for number in range(77)]
 
-    def figures(rows: NDArray[np.intp]) -> list[float]:
-        return [float(values[rows].mean()), float(np.median(values[rows]))]
+    def figures(counts: Floats) -> Floats:
+        drawn = [np.repeat(values, row.astype(int)) for row in counts]
+        return np.array([[own.mean(), np.median(own)] for own in drawn])
 
     for found, name in zip(bootstrap_intervals(figures, owner), ("mean", "median"), strict=True):
         assert found == pytest.approx(bootstrap_interval(values, owner, "mean" if name == "mean" else "median"))
@@ -105,7 +101,6 @@ def test_large_tables_are_worked_off_in_blocks(monkeypatch: pytest.MonkeyPatch) 
     values, owner = generator(3).normal(size=60), (np.arange(60) // 2).tolist()
     whole = [bootstrap_interval(values, owner, name, seed=77) for name in ("mean", "median")]
     monkeypatch.setattr("gliascope.metrics.resampling.BLOCK", 100)
-    monkeypatch.setattr("gliascope.metrics.statistics.BLOCK", 100)
     monkeypatch.setattr("gliascope.metrics.resampling.KEPT", 0)
     for name, expected in zip(("mean", "median"), whole, strict=True):
         assert bootstrap_interval(values, owner, name, seed=77) == expected  # type: ignore[arg-type]
@@ -142,12 +137,11 @@ def test_equal_values_are_no_certainty() -> None:
 
 
 def test_general_form_without_enough_to_go_by() -> None:
-    assert bootstrap_intervals(lambda rows: [float(len(rows)), 1.0], list("aabb")) == [None, None]
-    rare = np.array([1.0] + [np.nan] * 19)
+    assert bootstrap_intervals(lambda counts: counts[:, :2], list("aabb")) == [None, None]
 
-    def figures(rows: NDArray[np.intp]) -> list[float]:
-        known = rare[rows][~np.isnan(rare[rows])]
-        return [float(known.mean()) if len(known) else float("nan"), 1.0, float(rows.mean())]
+    def figures(counts: Floats) -> Floats:
+        drawn = np.where(counts[:, 0] > 0, 1.0, np.nan)  # defined in two thirds of the resamples
+        return np.stack([drawn, np.ones(len(counts)), counts @ np.arange(20.0)], axis=1)
 
     undefined, constant, found = bootstrap_intervals(figures, [str(n) for n in range(20)], resamples=200)
     assert undefined is None
@@ -156,63 +150,16 @@ def test_general_form_without_enough_to_go_by() -> None:
 
 
 def test_numbers_of_values_and_clusters_must_agree() -> None:
-    for function in (bootstrap_interval, permutation_test, wilcoxon_test):
-        with pytest.raises(ValueError, match="for 2 clusters"):
-            function([1.0, 2.0, 3.0], ["a", "b"])
+    with pytest.raises(ValueError, match="for 2 clusters"):
+        bootstrap_interval([1.0, 2.0, 3.0], ["a", "b"])
 
 
-def test_permutation_by_hand() -> None:
-    assert permutation_test([1.0, 2.0, 3.0], list("abc")) == 2 / 8
-    # sums of -1, 2, 4 reach 5 in absolute value: ±(−1+2+4), ±(1+2+4)
-    assert permutation_test([-1.0, 2.0, 4.0], list("abc")) == 4 / 8
-    # one patient's differences turn together: sums 3 and 3
-    assert permutation_test([1.0, 2.0, 3.0], list("aab")) == 2 / 4
-    assert permutation_test([0.0, 0.0], list("ab")) == 1.0
-    assert np.isnan(permutation_test([float("nan")], ["a"]))
-
-
-def test_permutation_agrees_with_scipy() -> None:
-    differences = generator(5).normal(0.4, 1.0, 12)
-    found = stats.permutation_test((differences,), np.mean, permutation_type="samples", n_resamples=np.inf)
-    assert permutation_test(differences, range(12)) == pytest.approx(found.pvalue)
-
-
-def test_permutation_draws_come_near_the_exact_value_and_are_never_zero(monkeypatch: pytest.MonkeyPatch) -> None:
-    differences = generator(6).normal(0.5, 1.0, 14)
-    exact = permutation_test(differences, range(14))
-    monkeypatch.setattr("gliascope.metrics.statistics.ENUMERATED", 5)
-    assert permutation_test(differences, range(14)) == pytest.approx(exact, abs=0.01)
-    assert permutation_test([1.0] * 200, range(200)) == 1 / 10_000
-
-
-def test_permutation_p_is_uniform_without_a_difference() -> None:
-    draw = generator(7)
-    small = [permutation_test(draw.normal(size=20), range(20), draws=499) <= 0.05 for _ in range(1000)]
-    assert 0.03 <= np.mean(small) <= 0.07
-
-
-@pytest.mark.parametrize("patients", [7, 16, 30, 80])
-def test_wilcoxon_agrees_with_scipy(patients: int) -> None:
-    differences = generator(8).normal(0.3, 1.0, patients)
-    assert wilcoxon_test(differences, range(patients)) == pytest.approx(stats.wilcoxon(differences).pvalue)
-
-
-def test_wilcoxon_leaves_zeros_out_and_takes_patients() -> None:
-    differences = [0.0, 0.0, 1.0, -2.0, 3.0, 4.0]
-    expected = stats.wilcoxon([1.0, -2.0, 3.0, 4.0]).pvalue
-    assert wilcoxon_test(differences, range(6)) == pytest.approx(expected)
-    assert wilcoxon_test([0.5, 1.5, -2.0, 3.0, 4.0], list("aabcd")) == pytest.approx(expected)
-    tied = np.array([1.0, 1.0, -1.0, 2.0, 2.0] * 8)
-    assert wilcoxon_test(tied, range(40)) == pytest.approx(stats.wilcoxon(tied, method="asymptotic").pvalue)
-    assert wilcoxon_test([0.0, 0.0], list("ab")) == 1.0
-    assert np.isnan(wilcoxon_test([], []))
-
-
-def test_holm_by_hand() -> None:
-    assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
-    assert holm([0.5, 0.9]) == [1.0, 1.0]
-    assert holm([0.02]) == [0.02]
-    assert holm([]) == []
-    first, unknown, last = holm([0.01, float("nan"), 0.02])
-    assert (first, last) == pytest.approx((0.02, 0.02))
-    assert np.isnan(unknown)
+@pytest.mark.parametrize(("count", "per_patient"), [(1, 1), (31, 1), (33, 2), (400, 7)])
+def test_medians_are_those_of_the_drawn_values(count: int, per_patient: int) -> None:
+    """Also where values tie, or are fewer than the runs in which they are sought."""
+    values = np.round(generator(9).normal(size=max(count, 3)), 1)
+    numbers = np.arange(len(values)) // per_patient
+    clusters = int(numbers.max()) + 1
+    found = _drawn_medians(values, numbers, clusters, 50, 3)
+    drawn = np.concatenate(list(drawn_cases(numbers, clusters, 50, 3))).astype(int)
+    assert found.tolist() == [float(np.median(np.repeat(values, row))) for row in drawn]

@@ -1,4 +1,4 @@
-"""How sure a figure is: bootstrap intervals that draw whole patients, paired tests, correction for many tests.
+"""How sure a figure is: confidence intervals from a bootstrap that draws whole patients.
 
 **The interval** is the percentile interval of the cluster bootstrap, with Hesterberg's correction for small samples:
 the percentiles lie as far out as the t distribution with one degree of freedom per cluster, less one, demands, which
@@ -21,6 +21,7 @@ over 25, 30, 40, 50 and 60 patients::
 the sample happens to lack, no resample can know.
 """
 
+import math
 from collections.abc import Callable, Hashable, Sequence
 from typing import Literal
 
@@ -28,7 +29,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtr, stdtrit
 
-from gliascope.metrics.resampling import BLOCK, cluster_numbers, drawn_counts, drawn_rows, drawn_signs, every_sign
+from gliascope.metrics.resampling import cluster_numbers, drawn_cases, drawn_counts, known_values
 
 FloatArray = NDArray[np.float64]
 Interval = tuple[float, float]
@@ -43,11 +44,8 @@ FEWEST = 3
 DEFINED = 0.9
 """Share of the resamples in which a figure must be defined (a class may be missing in some)."""
 
-ENUMERATED = 16
-"""Patients up to which every combination of signs is tried."""
-
-SIGN_DRAWS = 9_999
-"""Random sign combinations beyond that; the smallest p-value is one in 10,000."""
+RUN = 64
+"""Sorted values that are looked through at once for a median, or more where there are thousands."""
 
 
 def bootstrap_interval(
@@ -92,7 +90,7 @@ def bootstrap_interval(
         >>> bootstrap_interval([1.0] * 25, range(25), bounds=(0, 1))
         (0.8628..., 1.0)
     """
-    known, numbers, count = _known(values, clusters, finite=statistic == "mean")
+    known, numbers, count = known_values(values, clusters, finite=statistic == "mean")
     if count < FEWEST:
         return None
     if (known == known[0]).all():
@@ -102,7 +100,7 @@ def bootstrap_interval(
 
 
 def bootstrap_intervals(
-    figures: Callable[[NDArray[np.intp]], ArrayLike],
+    figures: Callable[[FloatArray], FloatArray],
     clusters: Sequence[Hashable],
     *,
     resamples: int = RESAMPLES,
@@ -112,10 +110,10 @@ def bootstrap_intervals(
     """Confidence intervals of figures of any kind, from the same resamples of whole patients.
 
     Args:
-        figures: Takes the numbers of the drawn cases (a case may come several times) and returns ``K`` figures, ``nan``
-            where one is undefined.
+        figures: Takes how often each case was drawn in each of ``R`` resamples, whole numbers of shape ``(R, N)``, and
+            returns ``K`` figures of each, shape ``(R, K)``, ``nan`` where one is undefined.
         clusters: One id per case: cases of one patient are drawn together.
-        resamples: How many times ``figures`` is called.
+        resamples: How many; ``figures`` gets them in blocks.
         level: Wanted coverage, 0…1.
         seed: As in ``bootstrap_interval``: the same seed draws the same patients.
 
@@ -125,114 +123,11 @@ def bootstrap_intervals(
     """
     numbers, count = cluster_numbers(clusters)
     if count < FEWEST:
-        return [None] * len(np.atleast_1d(figures(np.arange(len(numbers)))))
-    draws = np.array([figures(rows) for rows in drawn_rows(numbers, count, resamples, seed)], dtype=np.float64)
-    columns = draws.reshape(resamples, -1).T
+        return [None] * figures(np.ones((1, len(numbers)))).shape[1]
+    draws = np.concatenate([figures(counts) for counts in drawn_cases(numbers, count, resamples, seed)])
     enough = DEFINED * resamples
-    known = [column[~np.isnan(column)] for column in columns]
+    known = [column[~np.isnan(column)] for column in draws.T]
     return [_expanded(column, count, level) if len(column) >= enough else None for column in known]
-
-
-def permutation_test(
-    differences: ArrayLike, clusters: Sequence[Hashable], *, draws: int = SIGN_DRAWS, seed: int = 0
-) -> float:
-    """p-value of a paired difference, by turning patients round.
-
-    If two systems are alike, a patient's differences might as well have had the other sign. All differences of one
-    patient turn together; the statistic is the mean over cases, as it is shown. Two-sided.
-
-    Args:
-        differences: First minus second, one per case; what is not finite is left out.
-        clusters: One id per difference.
-        draws: Random combinations of signs where there are more than 16 patients with a difference.
-        seed: Seed of those.
-
-    Returns:
-        Share of the combinations whose mean is at least as far from zero: exact up to 16 patients, else from random
-        draws, the observed one among them, so that it is never 0. 1 where all differences are 0, ``nan`` without any.
-
-    Raises:
-        ValueError: The numbers of differences and of clusters differ.
-
-    Source:
-        Phipson & Smyth 2010, doi:10.2202/1544-6115.1585 (why a p-value from draws is not 0).
-
-    Example:
-        >>> permutation_test([1.0, 2.0, 3.0], ["a", "b", "c"])  # 2 of 8 combinations
-        0.25
-    """
-    known, numbers, count = _known(differences, clusters, finite=True)
-    sums = np.bincount(numbers, known, minlength=count).astype(np.float64)
-    return _turned(sums, draws, seed)
-
-
-def wilcoxon_test(differences: ArrayLike, clusters: Sequence[Hashable]) -> float:
-    """p-value of Wilcoxon's signed-rank test of paired differences, two-sided.
-
-    The ranks are those of the patients' mean differences, as cases of one patient are no independent witnesses.
-    Patients without any difference (to 12 decimals) are left out, as Wilcoxon did.
-
-    Args:
-        differences: First minus second, one per case; what is not finite is left out.
-        clusters: One id per difference.
-
-    Returns:
-        Exact up to 16 patients, ties or not; up to 50 without ties too; else from the normal distribution, with the
-        variance corrected for ties and no correction for continuity. 1 where all are 0, ``nan`` without any.
-
-    Raises:
-        ValueError: The numbers of differences and of clusters differ.
-
-    Source:
-        Wilcoxon 1945, doi:10.2307/3001968; beyond 16 patients SciPy's.
-
-    Example:
-        >>> wilcoxon_test([1.0, 2.0, 3.0, -0.5], ["a", "b", "c", "d"])
-        0.25
-    """
-    from scipy.stats import rankdata, wilcoxon
-
-    known, numbers, count = _known(differences, clusters, finite=True)
-    means = np.round(np.bincount(numbers, known, minlength=count) / np.bincount(numbers, minlength=count), 12)
-    moved = means[means != 0]
-    if len(moved) <= ENUMERATED:
-        return _turned(np.sign(moved) * rankdata(np.abs(moved)) if len(moved) else means, 0, 0)
-    ties = len(np.unique(np.abs(moved))) < len(moved)
-    method = "asymptotic" if ties or len(moved) > 50 else "exact"
-    return float(wilcoxon(moved, method=method).pvalue)
-
-
-def holm(p_values: Sequence[float]) -> list[float]:
-    """Return p-values corrected for their number: the chance of one false finding in the family stays at the level.
-
-    The smallest of ``m`` is multiplied by ``m``, the next by ``m - 1`` and so on; none may fall below one before it,
-    nor exceed 1. ``nan`` (no test was possible) stays and does not count.
-
-    Source:
-        Holm 1979, Scandinavian Journal of Statistics 6, 65-70.
-
-    Example:
-        >>> [round(p, 6) for p in holm([0.01, 0.04, 0.03])]
-        [0.03, 0.06, 0.06]
-    """
-    p = np.asarray(p_values, dtype=np.float64)
-    tested = np.flatnonzero(~np.isnan(p))
-    order = tested[np.argsort(p[tested], kind="stable")]
-    factors = np.arange(len(order), 0, -1)
-    corrected = p.copy()
-    corrected[order] = np.minimum(np.maximum.accumulate(p[order] * factors), 1.0)
-    return [float(value) for value in corrected]
-
-
-def _known(
-    values: ArrayLike, clusters: Sequence[Hashable], *, finite: bool
-) -> tuple[FloatArray, NDArray[np.intp], int]:
-    """Return the values that count, the number of the cluster of each, and how many clusters there are."""
-    everything = np.asarray(values, dtype=np.float64)
-    if everything.shape != (len(clusters),):
-        raise ValueError(f"values of shape {everything.shape} for {len(clusters)} clusters")
-    kept = np.isfinite(everything) if finite else ~np.isnan(everything)
-    return everything[kept], *cluster_numbers([clusters[row] for row in np.flatnonzero(kept)])
 
 
 def _expanded(draws: FloatArray, count: int, level: float) -> Interval | None:
@@ -263,7 +158,7 @@ def _certain_interval(value: float, count: int, level: float, bounds: Interval |
 
 def _drawn_means(values: FloatArray, numbers: NDArray[np.intp], count: int, resamples: int, seed: int) -> FloatArray:
     sums = np.stack([np.bincount(numbers, values, minlength=count), np.bincount(numbers, minlength=count)], axis=1)
-    drawn = np.concatenate([block @ sums for block in drawn_counts(count, resamples, seed)])
+    drawn = np.concatenate([block.astype(np.float64) @ sums for block in drawn_counts(count, resamples, seed)])
     means: FloatArray = drawn[:, 0] / drawn[:, 1]
     return means
 
@@ -271,25 +166,42 @@ def _drawn_means(values: FloatArray, numbers: NDArray[np.intp], count: int, resa
 def _drawn_medians(values: FloatArray, numbers: NDArray[np.intp], count: int, resamples: int, seed: int) -> FloatArray:
     order = np.argsort(values)
     ordered, owners = values[order], numbers[order]
-    rows = max(1, 4 * BLOCK // len(values))
+    length = max(RUN, 2 * math.isqrt(len(values)))
+    sizes = np.zeros((count, -(-len(values) // length)))  # of each cluster, its values in each run of `length`
+    np.add.at(sizes, (owners, np.arange(len(values)) // length), 1.0)
     drawn = []
     for block in drawn_counts(count, resamples, seed):
-        for start in range(0, len(block), rows):
-            upto = np.cumsum(block[start : start + rows, owners], axis=1, dtype=np.uint32)
-            total = upto[:, -1:]
-            lower = ordered[(upto < (total + 1) // 2).sum(axis=1)]
-            upper = ordered[(upto < total // 2 + 1).sum(axis=1)]
-            drawn.append(np.where(lower == upper, lower, (lower + upper) / 2))
+        upto = np.cumsum(block.astype(np.float64) @ sizes, axis=1)
+        total = upto[:, -1]
+        lower, upper = (
+            _ranked(rank, upto, length, block, ordered, owners) for rank in ((total + 1) // 2, total // 2 + 1)
+        )
+        drawn.append(np.where(lower == upper, lower, (lower + upper) / 2))
     return np.concatenate(drawn)
 
 
-def _turned(amounts: FloatArray, draws: int, seed: int) -> float:
-    """Two-sided p-value of a sum under random signs of its parts."""
-    moved = amounts[amounts != 0]
-    if not len(moved):
-        return 1.0 if len(amounts) else float("nan")
-    reached = abs(float(moved.sum())) - 1e-9 * float(np.abs(moved).sum())  # sums differ in their last digits
-    if len(moved) <= ENUMERATED:
-        return float((np.abs(every_sign(len(moved)) @ moved) >= reached).mean())
-    hits = sum(int((np.abs(signs @ moved) >= reached).sum()) for signs in drawn_signs(len(moved), draws, seed))
-    return (hits + 1) / (draws + 1)
+def _ranked(
+    rank: FloatArray,
+    upto: FloatArray,
+    counts: NDArray[np.uint16],
+    *,
+    length: int,
+    ordered: FloatArray,
+    owners: NDArray[np.intp],
+) -> FloatArray:
+    """Return the value with a rank, from 1, in each resample: first its run of values is sought, then its place there.
+
+    Args:
+        rank: Shape ``(R,)``.
+        upto: How many values were drawn up to the end of each run, shape ``(R, runs)``.
+        counts: How often each cluster was drawn, shape ``(R, count)``.
+        length: Values of a run.
+        ordered: The values, ascending.
+        owners: The cluster of each.
+    """
+    run = (upto < rank[:, None]).sum(axis=1)
+    before = np.take_along_axis(np.pad(upto, ((0, 0), (1, 0))), run[:, None], axis=1)
+    places = np.minimum(run[:, None] * length + np.arange(length), len(ordered) - 1)
+    inside = before + np.cumsum(np.take_along_axis(counts, owners[places], axis=1), axis=1, dtype=np.uint32)
+    found: FloatArray = ordered[run * length + (inside < rank[:, None]).sum(axis=1)]
+    return found
