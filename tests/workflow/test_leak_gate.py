@@ -28,7 +28,7 @@ class PastTheGateError(Exception):
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Write four-class pictures: two test pictures are copies of training pictures, one copy has another class."""
     home = tmp_path_factory.mktemp("leaks") / "in"
-    write_layout("kaggle-4class", home, patients=12, size=64)
+    write_layout("kaggle-4class", home, patients=12, size=96)
     sources = sorted((home / "Training" / "glioma").iterdir())
     shutil.copy(sources[0], home / "Testing" / "glioma" / "copy.jpg")
     ImageOps.mirror(Image.open(sources[1])).save(home / "Testing" / "glioma" / "mirrored.jpg", quality=92)
