@@ -54,15 +54,18 @@ def test_no_pickle_in_a_run(segment_run: TrainedRun, classify_run: TrainedRun) -
                 assert not path.read_bytes().startswith(b"\x80\x04"), f"{path.name} looks like a pickle"
 
 
+SAME_DATA = ("dataset.patients=5", "dataset.size=24")
+"""Other phantoms would be written beside those that all tests share."""
+
+
 def test_finished_run_needs_a_flag(segment_run: TrainedRun) -> None:
     with pytest.raises(UsageError, match="holds a run"):
-        train("demo-segment", segment_run.facts["data"], segment_run.folder)
+        train("demo-segment", segment_run.facts["data"], segment_run.folder, overrides=SAME_DATA)
 
 
 def test_resume_refuses_other_settings(segment_run: TrainedRun) -> None:
-    same_data = ["dataset.patients=5", "dataset.size=24"]  # others would be written beside what all tests share
     with pytest.raises(ConfigError, match=r"network\.width"):
-        train("demo-segment", segment_run.facts["data"], segment_run.folder, overrides=same_data, resume=True)
+        train("demo-segment", segment_run.facts["data"], segment_run.folder, overrides=SAME_DATA, resume=True)
 
 
 def test_foreign_folder_is_left_alone(tmp_path: Path) -> None:

@@ -173,9 +173,8 @@ def _drawn_medians(values: FloatArray, numbers: NDArray[np.intp], count: int, re
     for block in drawn_counts(count, resamples, seed):
         upto = np.cumsum(block.astype(np.float64) @ sizes, axis=1)
         total = upto[:, -1]
-        lower, upper = (
-            _ranked(rank, upto, length, block, ordered, owners) for rank in ((total + 1) // 2, total // 2 + 1)
-        )
+        middle = (total + 1) // 2, total // 2 + 1
+        lower, upper = (_ranked(rank, upto, block, length=length, ordered=ordered, owners=owners) for rank in middle)
         drawn.append(np.where(lower == upper, lower, (lower + upper) / 2))
     return np.concatenate(drawn)
 
