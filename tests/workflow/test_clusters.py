@@ -20,6 +20,14 @@ def test_cases_of_one_patient_or_group_are_held_together() -> None:
     assert clusters_of([{"case": "a"}])[1] == "case"
 
 
+def test_a_group_of_many_patients_is_no_single_witness() -> None:
+    fold: list[dict[str, Any]] = [{"case": f"f{n}", "group": "fold3"} for n in range(40)]
+    copies: list[dict[str, Any]] = [{"case": f"c{n}", "group": f"g{n // 2}"} for n in range(20)]
+    clusters, by = clusters_of([*fold, *copies])
+    assert len(set(clusters)) == 40 + 10
+    assert by == "group or case"
+
+
 def test_facts_say_how_many_witnesses_there_are() -> None:
     facts = interval_facts(
         [{"case": "a", "patient": "p"}, {"case": "b", "patient": "p"}, {"case": "c", "patient": "q"}]
