@@ -198,7 +198,7 @@ def intensities(facts: Mapping[str, Any]) -> list[Section]:
 def _is_common(facts: Mapping[str, Any], channel: str) -> bool:
     """Say whether at least one case in fifty has a channel; a lone color picture among gray ones has three more."""
     cases = (facts.get("counts") or {}).get("read") or 0
-    return (facts.get("channels") or {}).get(channel, cases) * 50 >= cases
+    return bool((facts.get("channels") or {}).get(channel, cases) * 50 >= cases)
 
 
 def _split_order(part: str) -> tuple[int, str]:
