@@ -152,6 +152,23 @@ def test_a_table_of_patients_must_hold_every_case_once(
     answer.verify(3, "E_PATIENTS", names)
 
 
+def test_swapped_folders_are_noticed(command: Command, cohort: tuple[Path, Path]) -> None:
+    for case in ("found", "missed"):
+        (cohort[0] / case).mkdir()
+        (cohort[0] / f"{case}.nii.gz").rename(cohort[0] / case / "mask.nii.gz")
+        facts = {"segmentation": {"mask": "mask.nii.gz", "scheme": "brats2023"}}
+        (cohort[0] / case / "prediction.json").write_text(json.dumps(facts))
+    for case in ("invented", "empty"):
+        for folder in cohort:
+            (folder / f"{case}.nii.gz").unlink()
+    assert "W_SWAPPED" not in command("evaluate", *cohort, "--scheme", "brats2023").warnings
+    assert "W_SWAPPED" in command("evaluate", *reversed(cohort), "--scheme", "brats2023").warnings
+
+
+def test_label_maps_alone_are_no_run(command: Command, cohort: tuple[Path, Path]) -> None:
+    command("evaluate", cohort[0]).verify(3, "E_RUN", "is no run folder")
+
+
 def picture(path: Path, mask: NDArray[np.bool_]) -> Path:
     Image.fromarray(mask.astype(np.uint8) * 255).save(path)
     return path
@@ -170,8 +187,11 @@ def test_pictures_have_no_millimeters_until_told(command: Command, tmp_path: Pat
     given = command("evaluate", *plain, "--spacing", "0.5,0.5")
     assert given.warnings == set()
     assert given.json["cases"][0]["tumor"]["hd95"] == 1.0
+    told = [answer.json["protocol_facts"]["spacing_mm"] for answer in (without, given)]
+    assert told == [None, [0.5, 0.5]]
     assert command("evaluate", *plain, "--protocol", "legacy").json["cases"][0]["tumor"]["hd95"] == 2.0
     command("evaluate", *plain, "--protocol", "brats2026").verify(3, "E_SPACING", "r")
+    command("evaluate", *files, "--protocol", "brats2023").verify(3, "E_SPACING", "brats2023")
     command("evaluate", *plain, "--spacing", "0.5,0.5,5").verify(3, "E_SPACING", "3 sizes for masks of 2 axes")
     lesions = command("evaluate", *plain, "--protocol", "brats2026", "--spacing", "0.5,0.5")
     assert lesions.json["cases"][0]["tumor"]["true_positives"] == 1
@@ -181,6 +201,7 @@ def test_spacing_of_files_that_have_their_own_is_not_used(command: Command, coho
     answer = command("evaluate", *cohort, "--scheme", "brats2023", "--spacing", "2,2,2")
     assert "W_SPACING" in answer.warnings
     assert answer.json["summary"]["ET"]["hd95"]["mean"] == 1.0
+    assert answer.json["protocol_facts"]["spacing_mm"] is None
 
 
 @pytest.mark.parametrize(
@@ -189,6 +210,8 @@ def test_spacing_of_files_that_have_their_own_is_not_used(command: Command, coho
         (("--protocol", "brats"), "E_PROTOCOL"),
         (("--protocol", "legacy", "--tolerance", "2"), "E_USAGE"),
         (("--tolerance", "-1"), "E_USAGE"),
+        (("--spacing", "0,1"), "E_USAGE"),
+        (("--spacing", "one"), "E_USAGE"),
     ],
 )
 def test_calls_that_make_no_sense(

@@ -11,7 +11,7 @@ from hypothesis.extra.numpy import array_shapes, arrays
 
 from gliascope.errors import GeometryError, LabelError, UsageError
 from gliascope.metrics import METRICS, PROTOCOLS, MaskPair, protocol_named
-from gliascope.metrics.masks import BoolArray
+from gliascope.metrics.surface import BoolArray
 
 EMPTY = np.zeros((4, 5, 3), dtype=np.bool_)
 PART = EMPTY.copy()

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy import ndimage
 
 from gliascope.metrics import PROTOCOLS, MaskPair
-from gliascope.metrics.masks import BoolArray
+from gliascope.metrics.surface import BoolArray
 
 GOLDEN: dict[str, Any] = json.loads((Path(__file__).parent / "golden_lesionwise.json").read_text())
 """Boxes (start and stop per axis) in 40³ voxels of 1 mm³, and what the official script, run on them, gives."""

@@ -5,8 +5,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from sklearn import metrics as sklearn_metrics
 
-from gliascope.metrics.masks import BoolArray, Counts, MaskPair
+from gliascope.metrics.masks import Counts, MaskPair
 from gliascope.metrics.overlap import dice_score, iou_score, precision_score, sensitivity_score, specificity_score
+from gliascope.metrics.surface import BoolArray
 
 MASKS = arrays(np.bool_, (4, 3, 2)).filter(lambda mask: mask.any() and not mask.all())
 

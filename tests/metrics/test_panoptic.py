@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from gliascope.metrics import PROTOCOLS, MaskPair
-from gliascope.metrics.masks import BoolArray
+from gliascope.metrics.surface import BoolArray
 
 
 def panoptica_scores(prediction: BoolArray, reference: BoolArray, spacing: tuple[float, ...]) -> dict[str, float]:

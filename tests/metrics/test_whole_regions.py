@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from gliascope.metrics import METRICS, PROTOCOLS, MaskPair
-from gliascope.metrics.masks import BoolArray
+from gliascope.metrics.surface import BoolArray
 
 
 def cube(*corners: tuple[int, int], size: int = 40) -> BoolArray:

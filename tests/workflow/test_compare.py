@@ -114,7 +114,7 @@ def test_differences_are_those_of_common_cases(tmp_path: Path) -> None:
     assert own["ci95"] == pytest.approx(bootstrap_interval(values, clusters))
     assert own["p_permutation"] == pytest.approx(permutation_test(values, clusters))
     tests = found.facts["differences"]
-    assert found.facts["tests"] == {"number": len(tests) == 2 and 2, "correction": "Holm"}
+    assert found.facts["tests"] == {"number": 2, "correction": "Holm"}
     for kind in ("permutation", "wilcoxon"):
         assert [t[f"p_{kind}_holm"] for t in tests] == pytest.approx(holm([t[f"p_{kind}"] for t in tests]))
     assert figure(found, "unet", "dice")["mean"] == pytest.approx(np.mean([row["dice"] for row in one.values()]))
@@ -140,14 +140,15 @@ def test_undefined_and_infinite_values_are_counted(tmp_path: Path) -> None:
     assert cells["b", "hd95"] == ["inf", "3.0"]
     assert cells["c", "dice"] == ["", "0.0"]
     own = figure(found, "unet", "hd95")
-    assert (own["n"], own["undefined"], own["infinite"], own["mean"], own["median"]) == (1, 1, 1, 3.0, None)
+    assert (own["n"], own["missing"], own["infinite"], own["mean"], own["median"]) == (2, 1, 1, 3.0, None)
 
 
 def test_a_metric_that_was_never_measured_is_undefined(tmp_path: Path) -> None:
     one = {name: region(0.0, None, outcome="missed") for name in "abc"}
     found = gliascope.compare(*two(tmp_path, masks(one), masks(one)))
-    assert (figure(found, "unet", "hd95")["infinite"], figure(found, "unet", "hd95")["undefined"]) == (0, 3)
+    assert (figure(found, "unet", "hd95")["infinite"], figure(found, "unet", "hd95")["missing"]) == (0, 3)
     assert difference(found, "hd95")["p_permutation"] is None
+    assert found.facts["tests"]["number"] == 1, "of two metrics one was tested"
     assert difference(found, "dice")["p_wilcoxon"] == 1.0
     assert difference(found, "dice")["ci95"] is None
 
@@ -229,6 +230,25 @@ def test_unmatched_cases_are_counted(tmp_path: Path) -> None:
     assert [w["code"] for w in found.facts["warnings"]] == ["W_UNMATCHED"]
 
 
+def test_regions_that_one_system_lacks_are_named(tmp_path: Path) -> None:
+    one = masks(drawn(4, 0.8, 1))
+    both = masks(drawn(4, 0.7, 1))
+    for case in both["cases"]:
+        case["edema"] = case["tumor"]
+    found = gliascope.compare(*two(tmp_path, one, both))
+    assert {own["row"] for own in found.facts["differences"]} == {"tumor"}
+    (warning,) = found.facts["warnings"]
+    assert (warning["code"], "has edema;" in warning["text"]) == ("W_UNMATCHED", True)
+
+
+def test_validation_and_test_cases_of_a_run_are_not_pooled(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "a", masks(drawn(4, 0.8, 1)))
+    chosen = masks({"v1": region(0.9), "v2": region(0.8)}, split="validation of: by patient")
+    (run / "evaluation-validation").mkdir()
+    (run / "evaluation-validation" / "evaluation.json").write_text(json.dumps(chosen))
+    assert refusal(run / "evaluation-test", run / "evaluation-validation").code == "E_NO_COMMON_CASE"
+
+
 def test_leaks_stand_first(tmp_path: Path) -> None:
     leak = {"code": "W_LEAKAGE", "file": "", "text": "3 test cases have a copy in training."}
     rows = drawn(5, 0.8, 1)
@@ -273,7 +293,15 @@ def test_what_does_not_compare_is_refused(tmp_path: Path) -> None:
         assert fault.code == code
         assert isinstance(fault, UsageError if code in ("E_PROTOCOL", "E_OTHER_TASK") else InputError)
     tolerant = write_run(tmp_path / "tolerant", masks(rows, protocol_facts={"tolerance_mm": 2.0}), name="other")
-    assert "tolerance of 1.0 mm" in refusal(plain, tolerant).cause
+    assert "with --tolerance 1 and" in refusal(plain, tolerant).cause
+    spaced = masks(rows, protocol_facts={"tolerance_mm": 1.0, "spacing_mm": [0.5, 1]})
+    fault = refusal(plain, write_run(tmp_path / "spaced", spaced, name="other"))
+    assert (fault.code, fault.cause[-41:]) == ("E_PROTOCOL", "--spacing and spaced with --spacing 0.5,1")
+    renamed = [{**case, "edema": case["tumor"]} for case in masks(rows)["cases"]]
+    for case in renamed:
+        del case["tumor"]
+    fault = refusal(plain, write_run(tmp_path / "edema", masks(rows, cases=renamed), name="other"))
+    assert (fault.code, "tumor and edema" in fault.cause) == ("E_NO_COMMON_REGION", True)
     few = write_run(tmp_path / "few", classes(["glioma"] * 4, [0.9] * 4))
     more = write_run(tmp_path / "more", classes(["glioma"] * 4, [0.9] * 4, classes=["glioma"]), name="other")
     assert refusal(few, more).code == "E_CLASS"
@@ -294,6 +322,7 @@ def test_what_cannot_be_read_is_refused(tmp_path: Path) -> None:
     for name, text, code in (
         ("no.json", "{", "E_FORMAT"),
         ("other.json", '{"task": "predict"}', "E_FORMAT"),
+        ("old.json", json.dumps(masks({"k00": region(0.5)}, protocol=None)), "E_PROTOCOL"),
         ("none.json", json.dumps(masks({})), "E_EMPTY"),
         ("twice.json", json.dumps(masks({}, cases=[{"case": "a"}, {"case": "a"}])), "E_AMBIGUOUS"),
         ("lacks.json", json.dumps(masks({}, cases=[{"patient": "a"}])), "E_FORMAT"),

@@ -115,7 +115,7 @@ def test_run_is_scored_on_its_test_cases(segment_run: TrainedRun, tmp_path: Path
     assert result.facts["split"].startswith("test of: by patient")
     assert {"dice", "iou", "precision", "sensitivity"} <= set(result.facts["summary"]["WT"])
     result.save(tmp_path / "scores")
-    assert (tmp_path / "scores" / "cases.csv").read_text().startswith("case,patient,WT.outcome,WT.dice,WT.iou,")
+    assert (tmp_path / "scores" / "cases.csv").read_text().startswith("case,patient,group,WT.outcome,WT.dice,WT.iou,")
     assert "Not a medical device" in (tmp_path / "scores" / "report.html").read_text()
 
 

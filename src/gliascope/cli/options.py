@@ -61,7 +61,7 @@ def millimeters(text: str | None) -> tuple[float, ...] | None:
     """Split ``0.5,0.5,5`` into two or three positive numbers.
 
     Raises:
-        typer.BadParameter: They are not.
+        UsageError: They are not.
     """
     if text is None:
         return None
@@ -70,5 +70,6 @@ def millimeters(text: str | None) -> tuple[float, ...] | None:
     except ValueError:
         values = ()
     if len(values) not in (2, 3) or not all(0 < value < 1000 for value in values):
-        raise typer.BadParameter(f"--spacing takes two or three sizes in mm such as 0.5,0.5,5; got '{text}'")
+        cause = f"--spacing takes two or three sizes in mm above 0 and below 1000; got '{text}'"
+        raise UsageError(cause, hint="Write them like 0.5,0.5,5.")
     return values

@@ -24,6 +24,8 @@ def _mask_lines(facts: Mapping[str, Any]) -> Iterator[str]:
     yield f"  HD95: {rules['hausdorff']}"
     if rules["tolerance_mm"] is not None:
         yield f"  nsd: within {rules['tolerance_mm']:g} mm"
+    if rules["spacing_mm"] is not None:
+        yield f"  voxel size: as given, {' x '.join(f'{size:g}' for size in rules['spacing_mm'])} mm"
     yield f"  cases {counts['cases']}; in brackets: {intervals['level']:.0%} interval by {intervals['by']}"
     for outcome in ("both_empty", "missed", "false_positive"):
         yield f"  {outcome.replace('_', ' ')} {counts[outcome]}{_named(facts, outcome)}"
@@ -48,12 +50,12 @@ def _named(facts: Mapping[str, Any], outcome: str) -> str:
 
 def _figures(figures: Mapping[str, Any], unit: str) -> str:
     """Mean with interval, median, and what the mean leaves out."""
+    if not figures["n"]:
+        return "undefined"
     words = f" {unit}" if unit else ""
     interval = figures["ci95"]
     within = "" if interval is None else f" [{_number(interval[0])}, {_number(interval[1])}]"
     text = f"{_number(figures['mean'])}{words}{within}, median {_number(figures['median'], 'infinite')}"
-    if not figures["n"]:
-        text = "undefined"
     left_out = [f"{figures[name]} {words}" for name, words in (("infinite", "infinite"), ("missing", "undefined"))]
     return ", ".join([text, *(part for part in left_out if not part.startswith("0 "))])
 

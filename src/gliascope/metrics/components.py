@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from gliascope.metrics.masks import BoolArray
+from gliascope.metrics.surface import BoolArray
 
 Labels = NDArray[np.unsignedinteger]
 Box = tuple[slice, ...]

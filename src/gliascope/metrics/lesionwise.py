@@ -14,8 +14,9 @@ import numpy as np
 from gliascope.metrics import overlap
 from gliascope.metrics.components import Labels, boxes, connected, dilated, grown_box, joined_box
 from gliascope.metrics.legacy import legacy_dice, legacy_sensitivity
-from gliascope.metrics.masks import BoolArray, MaskPair
+from gliascope.metrics.masks import MaskPair
 from gliascope.metrics.protocol import Metric, Protocol
+from gliascope.metrics.surface import BoolArray
 from gliascope.metrics.surface_area import hausdorff_area
 
 SOURCE = "BraTS 2023 (rachitsaluja/BraTS-2023-Metrics, metrics.py)"

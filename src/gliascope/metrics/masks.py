@@ -6,14 +6,11 @@ from functools import cached_property
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from gliascope.errors import GeometryError, LabelError
-from gliascope.metrics.surface import BorderDistances, border_distances
+from gliascope.metrics.surface import BoolArray, BorderDistances, border_distances, joint_box
 from gliascope.metrics.surface_area import ElementDistances, surface_element_distances
 from gliascope.scan import LabelMap, check_same_grid
-
-BoolArray = NDArray[np.bool_]
 
 Outcome = Literal["scored", "both_empty", "missed", "false_positive"]
 
@@ -88,7 +85,7 @@ class MaskPair:
         if spacing_mm is not None and (len(spacing_mm) != prediction.ndim or not all(s > 0 for s in spacing_mm)):
             cause = f"the spacing {','.join(f'{s:g}' for s in spacing_mm)} is not one size for each of the masks' axes"
             raise GeometryError(cause, hint=f"Give {prediction.ndim} sizes above 0.", code="E_SPACING")
-        box = occupied_box(prediction, reference)
+        box = joint_box(prediction, reference)
         return cls(prediction[box], reference[box], prediction.shape, spacing_mm, tolerance_mm)
 
     @cached_property
@@ -168,7 +165,7 @@ def region_pairs(
         LabelError: A scheme cannot express a region.
     """
     check_same_grid(reference.grid, prediction.grid, file="prediction", against="the reference")
-    box = occupied_box(prediction.array, reference.array)
+    box = joint_box(prediction.array, reference.array)
     grid = reference.grid
     return {
         name: MaskPair(
@@ -176,16 +173,6 @@ def region_pairs(
         )
         for name in regions
     }
-
-
-def occupied_box(first: NDArray[np.generic], second: NDArray[np.generic]) -> tuple[slice, ...]:
-    """Return the smallest box that holds every nonzero element of two arrays; empty where there is none."""
-    box = []
-    for axis in range(first.ndim):
-        others = tuple(other for other in range(first.ndim) if other != axis)
-        found = np.flatnonzero(first.any(axis=others) | second.any(axis=others))
-        box.append(slice(int(found[0]), int(found[-1]) + 1) if found.size else slice(0, 0))
-    return tuple(box)
 
 
 def _region(label_map: LabelMap, name: str, box: tuple[slice, ...]) -> BoolArray:

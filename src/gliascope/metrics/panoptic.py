@@ -14,9 +14,9 @@ from scipy.optimize import linear_sum_assignment
 
 from gliascope.metrics import overlap
 from gliascope.metrics.components import Labels, boxes, connected, connected_by_faces, joined_box
-from gliascope.metrics.masks import BoolArray, MaskPair
+from gliascope.metrics.masks import MaskPair
 from gliascope.metrics.protocol import Metric, Protocol
-from gliascope.metrics.surface import ROUNDING, hausdorff_pooled
+from gliascope.metrics.surface import ROUNDING, BoolArray, hausdorff_pooled
 
 SOURCE = "panoptica (BrainLesion), as BraTS/BraTS_evaluation sets it"
 

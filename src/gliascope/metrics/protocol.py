@@ -56,7 +56,8 @@ class Protocol:
         prepare: Turns two masks into what the metrics' functions take; done once per region.
         needs_spacing: True where nothing can be scored without the size of a voxel.
         has_tolerance: True where ``--tolerance`` acts.
-        scheme: Label scheme of label maps that do not name theirs; None: it must be named where values leave it open.
+        scheme: Label scheme of NIfTI label maps that do not name theirs; None: it must be named where values leave it
+            open.
     """
 
     name: str

@@ -44,7 +44,7 @@ def _arrow(found: Mapping[tuple[str, str, str], Facts], metric: str) -> str:
 def _figure_cell(own: Facts | None, metric: str) -> Cell:
     if own is None:
         return Cell(wording.MISSING)
-    left = [f"{own[key]} {key}" for key in ("undefined", "infinite") if own[key]]
+    left = [f"{own[key]} {words}" for key, words in (("infinite", "infinite"), ("missing", "undefined")) if own[key]]
     notes = (between(own["ci95"], metric), f"n = {own['n']}{''.join(f', {words}' for words in left)}")
     return Cell(wording.metric_value(own["mean"], metric), notes=tuple(note for note in notes if note))
 

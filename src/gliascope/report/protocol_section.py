@@ -20,11 +20,13 @@ def protocol_section(facts: Mapping[str, Any]) -> list[Section]:
         return []
     units = {"mm": "in mm", "voxels": "in voxels, whatever their size"}
     tolerance, infinite = rules.get("tolerance_mm"), rules.get("infinite")
+    sizes = " × ".join(f"{size:g}" for size in rules.get("spacing_mm") or ())
     rows = {
         "Protocol": wording.sentence({"title": rules.get("title"), "name": facts.get("protocol")}),
         "What is scored": rules.get("pooling"),
         "HD95": rules.get("hausdorff"),
         "Distances": units.get(str(rules.get("spacing")), rules.get("spacing")),
+        "Voxel size": f"{sizes} mm, as given" if sizes else "",
         "Empty masks": rules.get("empty"),
         "Infinite distance": "" if infinite is None else f"counts as {infinite:g}",
         "Tolerance": "" if tolerance is None else f"{tolerance:g} mm (NSD)",
@@ -51,13 +53,13 @@ def empty_masks_section(facts: Mapping[str, Any]) -> list[Section]:
     regions = list(facts.get("summary") or {})
     rows = []
     for outcome, words in OUTCOMES.items():
-        found = []
+        found, count = [], 0
         for case in cases:
             own = [r for r in regions if isinstance(case.get(r), Mapping) and case[r].get("outcome") == outcome]
             if own:
                 found.append({"case": case.get("case"), "regions": ", ".join(own)})
+                count += len(own)
         if found:
-            count = sum(len(each["regions"].split(", ")) for each in found)
             rows.append({"title": words, "count": count, "cases": found, "marked": outcome != "both_empty"})
     if not rows:
         return []

@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 
 from gliascope.case import Case
-from gliascope.errors import Notice, counted
 from gliascope.inference.predictor import Classification
 from gliascope.metrics import evaluate_classes
 from gliascope.metrics.class_intervals import class_intervals
@@ -67,14 +66,6 @@ def classification_facts(
         "calibration": sums.facts(clusters, temperature),
         "cases": list(rows),
     }
-
-
-def lonely_cases(rows: Sequence[dict[str, Any]]) -> tuple[Notice, ...]:
-    """Return a notice where nothing says which cases are of one patient."""
-    clusters, _ = clusters_of(rows)
-    alone = sum(kind == "case" for kind, _ in clusters)
-    text = f"The patient of {counted(alone, 'case')} is not known; intervals take each as a patient."
-    return (Notice("W_NO_PATIENT", "", text),) if alone else ()
 
 
 def _plain(ends: tuple[float, float] | None) -> list[float] | None:

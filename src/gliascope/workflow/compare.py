@@ -65,20 +65,20 @@ def compare(
 
     Raises:
         UsageError: Fewer than two runs, an unknown metric, or evaluations that do not compare: another task, protocol
-            or tolerance.
-        InputError: An evaluation is missing or damaged, two systems have no case in common, or a case was scored
-            against different references.
+            tolerance or voxel size given.
+        InputError: An evaluation is missing or damaged, two systems have no case or no region in common, or a case was
+            scored against different references.
     """
     scored = read_runs(runs, split=split, protocol=protocol)
     first = scored[0].evaluation
-    known = metric_kinds(first["task"], str(first.get("protocol")))
+    known = metric_kinds(first["task"], first["protocol"])
     kinds = _chosen(known, metrics)
     systems = group_systems(scored)
     figures = _figures(systems, kinds)
     pairs, unmatched = pair_facts(systems)
     notices = [*_leak_notices(systems), *_part_notices(scored), *unmatched]
     facts: dict[str, Any] = {"name": _title(systems), **made(), "task": first["task"]}
-    facts |= {"protocol": first.get("protocol"), "protocol_facts": first.get("protocol_facts")}
+    facts |= {"protocol": first["protocol"], "protocol_facts": first.get("protocol_facts")}
     facts["intervals"] = {"method": METHOD, "level": LEVEL, "resamples": RESAMPLES}
     facts["runs"] = [_run_facts(run, system) for system in systems for run in system.runs]
     facts["systems"] = [system.facts() for system in systems]
@@ -89,7 +89,8 @@ def compare(
     progress("figures", len(systems), len(systems))
     facts["pairs"] = pairs
     facts["differences"] = difference_facts(systems, figures, kinds)
-    facts["tests"] = {"number": len(facts["differences"]), "correction": "Holm"}
+    tested = [own for own in facts["differences"] if own["p_permutation"] is not None]
+    facts["tests"] = {"number": len(tested), "correction": "Holm"}
     facts["worst"] = worst_cases(systems, known)
     study = Study(tuple(Source(run.name, run.facts, run.config, run.evaluation) for run in scored), facts)
     facts["checklist"] = reporting_checklist(study)

@@ -24,23 +24,39 @@ def pair_facts(systems: Sequence[System]) -> tuple[list[dict[str, Any]], list[No
     """Return how many cases each pair of systems has in common, and a notice for every pair that lacks some.
 
     Raises:
-        InputError: A pair has none in common.
+        InputError: A pair has no case or no region in common.
     """
     pairs, notices = [], []
     for first, second in combinations(systems, 2):
-        one, two = set(first.pooled()), set(second.pooled())
-        if not one & two:
+        one, two = first.pooled(), second.pooled()
+        common = one.keys() & two.keys()
+        if not common:
             cause = f"{first.name} and {second.name} have no case in common"
             hint = "Compare runs that were scored on the same cases, matched by name."
             raise InputError(cause, hint=hint, code="E_NO_COMMON_CASE")
-        pair = {"first": first.name, "second": second.name, "common": len(one & two)}
-        pairs.append({**pair, "only_first": len(one - two), "only_second": len(two - one)})
-        if one != two:
-            left = f"{len(one - two)} only in the first, {len(two - one)} only in the second"
-            shared = counted(len(one & two), "case")
+        pair = {"first": first.name, "second": second.name, "common": len(common)}
+        pairs.append({**pair, "only_first": len(one) - len(common), "only_second": len(two) - len(common)})
+        rows = [list(dict.fromkeys(row for case in own.values() for row in case.reference)) for own in (one, two)]
+        if not set(rows[0]) & set(rows[1]):
+            cause = (
+                f"{first.name} and {second.name} have no region in common: {_listed(rows[0])} and {_listed(rows[1])}"
+            )
+            hint = "Compare masks whose label schemes share a region."
+            raise InputError(cause, hint=hint, code="E_NO_COMMON_REGION")
+        alone = [row for row in (*rows[0], *rows[1]) if not (row in rows[0] and row in rows[1])]
+        if alone:
+            text = f"Only one of {first.name} and {second.name} has {_listed(alone)}; no difference is computed."
+            notices.append(Notice("W_UNMATCHED", "", text))
+        if set(one) != set(two):
+            left = f"{len(one) - len(common)} only in the first, {len(two) - len(common)} only in the second"
+            shared = counted(len(common), "case")
             text = f"{first.name} and {second.name} share {shared}; left out of their differences: {left}."
             notices.append(Notice("W_UNMATCHED", "", text))
     return pairs, notices
+
+
+def _listed(rows: Sequence[str]) -> str:
+    return ", ".join(rows)
 
 
 def difference_facts(

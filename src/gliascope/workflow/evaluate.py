@@ -1,10 +1,11 @@
 """Score predictions against references: a trained run on its own split, or two folders of label maps."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gliascope.errors import Notice, UsageError
+from gliascope.errors import InputError, Notice, UsageError
 from gliascope.files import atomic
 from gliascope.labels import scheme_named
 from gliascope.metrics import protocol_named
@@ -13,10 +14,11 @@ from gliascope.scan import check_same_grid
 from gliascope.workflow.case_table import cases_csv
 from gliascope.workflow.evaluate_run import evaluate_run
 from gliascope.workflow.mask_scores import MaskScores
-from gliascope.workflow.pairs import pair_masks, predicted_scheme, read_mask
+from gliascope.workflow.pairs import Pair, is_volume, pair_masks, predicted_scheme, read_mask
 from gliascope.workflow.patients import read_patients
 from gliascope.workflow.progress import ProgressCallback, silent
 from gliascope.workflow.provenance import made
+from gliascope.workflow.run_folder import is_run
 
 FACTS_FILE = "evaluation.json"
 
@@ -60,7 +62,7 @@ def evaluate(
         split: ``test``, ``validation`` or ``train``: the part of a run's split.
         data: The data set's root, where it has moved since the training.
         scheme: What the label numbers mean, where the values leave it open; masks that ``predict`` wrote say it
-            themselves. None: that of the protocol, if it has one (``brats2023``).
+            themselves. None: of NIfTI masks that of the protocol, if it has one (``brats2023``).
         protocol: How masks are scored, a name of ``metrics.PROTOCOLS``; numbers of two protocols do not compare.
         tolerance_mm: How far borders may lie apart and still agree (``nsd``); None: 1 mm. Of protocol ``plain`` only.
         spacing_mm: Voxel size of masks that carry none, as pictures do.
@@ -78,6 +80,9 @@ def evaluate(
     """
     protocol_named(protocol)
     if references is None:
+        if not is_run(Path(run_or_predictions)):
+            hint = "Name a run (the -o of gliascope train), or label maps and the REFERENCES to score them against."
+            raise InputError("is no run folder", file=run_or_predictions, hint=hint, code="E_RUN")
         _refuse({"scheme": scheme, "patients": patients}, "a run, whose model and data set name scheme and patients")
         predictor_options = {"backend": backend, "device": device, "threads": threads}
         facts, page = evaluate_run(
@@ -113,12 +118,12 @@ def _evaluate_folders(
     progress: ProgressCallback,
 ) -> Evaluation:
     pairs, notices = pair_masks(predictions, references)
-    noticed = list(notices)
-    if scheme is None and scores.rules.scheme is not None:
-        scheme = scores.rules.scheme
-        text = f"Label numbers are read as {scheme}, the protocol's own; --scheme names another."
-        noticed.append(Notice("W_SCHEME", "", text))
+    noticed = [*notices, *_swapped(pairs)]
     named = None if scheme is None else scheme_named(scheme)
+    if named is None and scores.rules.scheme is not None and any(is_volume(pair.reference) for pair in pairs):
+        named = scheme_named(scores.rules.scheme)
+        text = f"Label numbers are read as {named.name}, the protocol's own; --scheme names another."
+        noticed.append(Notice("W_SCHEME", "", text))
     known = {} if patients is None else read_patients(Path(patients), [pair.case for pair in pairs])
     for number, pair in enumerate(pairs):
         progress("evaluate", number, len(pairs))
@@ -126,7 +131,16 @@ def _evaluate_folders(
         prediction = read_mask(pair.prediction, predicted_scheme(pair.prediction) or named)
         noticed += [*reference.notices, *prediction.notices]
         check_same_grid(reference.grid, prediction.grid, file=pair.prediction.name, against=pair.reference.name)
-        scores.add(pair.case, known.get(pair.case), prediction, reference)
+        scores.add(pair.case, prediction, reference, patient=known.get(pair.case))
     progress("evaluate", len(pairs), len(pairs))
     facts = {"name": "Evaluation", **made(), **scores.facts("given", noticed)}
     return Evaluation(facts, evaluation_page(facts))
+
+
+def _swapped(pairs: Sequence[Pair]) -> list[Notice]:
+    """Return a notice where it is the references that ``gliascope predict`` wrote: most figures have a direction."""
+    ours = [[predicted_scheme(path) is not None for path in (pair.prediction, pair.reference)] for pair in pairs]
+    if not any(reference and not prediction for prediction, reference in ours):
+        return []
+    text = "The references were written by gliascope predict, the predictions were not; PREDICTIONS come first."
+    return [Notice("W_SWAPPED", "", text)]

@@ -13,10 +13,11 @@ from gliascope.datasets.splits import SplitSettings, split_cases
 from gliascope.errors import InputError, Notice, UsageError
 from gliascope.inference.predictor import Classification, Predictor, Segmentation
 from gliascope.report import Tile, evaluation_page, tile
+from gliascope.report.wording import title
 from gliascope.scan import Scan
 from gliascope.settings import Settings, load_settings
-from gliascope.workflow.class_scores import classification_facts, classification_row, lonely_cases
-from gliascope.workflow.clusters import clusters_of
+from gliascope.workflow.class_scores import classification_facts, classification_row
+from gliascope.workflow.clusters import clusters_of, lonely_cases
 from gliascope.workflow.looks import record_look
 from gliascope.workflow.mask_scores import MaskScores, refuse_mask_options
 from gliascope.workflow.progress import ProgressCallback
@@ -25,7 +26,7 @@ from gliascope.workflow.reliability import RegionSums
 from gliascope.workflow.run_folder import CONFIG_FILE, MODEL_FOLDER, SPLIT_FILE, read_config, read_curves, read_run
 
 GALLERY = 8
-"""Cases shown on the page: the lowest Dice, or the surest mistakes."""
+"""Cases shown on the page: the lowest Dice of the first region, or the surest mistakes."""
 
 
 class _RunData(Settings):
@@ -116,7 +117,7 @@ def _segment_cases(
     noticed = list(notices)
     answers = predictor.parts.outputs if predictor.parts.target and predictor.parts.target.mode == "regions" else None
     leading = next(iter(scores.rules.metrics))
-    reliability, rows = RegionSums(predictor.parts), []
+    reliability = RegionSums(predictor.parts)
     worst: list[tuple[float, Tile]] = []
     for number, case in enumerate(cases):
         progress("evaluate", number, len(cases))
@@ -125,16 +126,18 @@ def _segment_cases(
         if not isinstance(result, Segmentation):
             raise InputError("the model gives classes, not masks", file=case.id)
         noticed += [*scan.notices, *reference.notices, *result.notices]
-        row = scores.add(case.id, case.patient, result.label_map, reference, regions=answers)
+        row = scores.add(
+            *(case.id, result.label_map, reference), patient=case.patient, group=case.group, regions=answers
+        )
         reliability.add(scan, result, reference)
-        rows.append({"case": case.id, "patient": case.patient, "group": case.group})
         region, dice = next((name, each[leading]) for name, each in row.items() if isinstance(each, dict))
         if np.isfinite(dice):
             picture = tile(scan, result.label_map, reference=reference)
-            worst.append((dice, {"image": picture, "caption": f"{case.id}: Dice {region} {dice:.3f}"}))
+            caption = f"{case.id}: {title(leading)} {region} {dice:.3f}"
+            worst.append((dice, {"image": picture, "caption": caption}))
             worst = sorted(worst, key=lambda pair: pair[0])[:GALLERY]
     progress("evaluate", len(cases), len(cases))
-    calibration = reliability.gathered().facts(clusters_of(rows)[0], predictor.folder.facts.temperature)
+    calibration = reliability.gathered().facts(clusters_of(scores.rows)[0], predictor.folder.facts.temperature)
     return {**scores.facts(split, noticed), "calibration": calibration}, [picture for _, picture in worst]
 
 

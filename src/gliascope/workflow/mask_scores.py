@@ -7,13 +7,13 @@ from typing import Any
 
 from gliascope.errors import GeometryError, InputError, Notice, UsageError, counted
 from gliascope.metrics import Protocol, protocol_named, region_pairs, summarize
-from gliascope.metrics.intervals import FEWEST, bootstrap_interval
+from gliascope.metrics.intervals import bootstrap_interval
 from gliascope.metrics.masks import MaskPair
 from gliascope.scan import LabelMap
-from gliascope.workflow.clusters import clusters_of, interval_facts
+from gliascope.workflow.clusters import clusters_of, interval_facts, lonely_cases
 from gliascope.workflow.plain_json import without_nan
 
-NOT_REGIONS = ("case", "patient")
+NOT_REGIONS = ("case", "patient", "group")
 TOLERANCE_MM = 1.0
 """Of ``nsd`` unless one is given: about one voxel of the research scans."""
 
@@ -36,8 +36,9 @@ class MaskScores:
     protocol: str = "plain"
     tolerance_mm: float | None = None
     spacing_mm: tuple[float, ...] | None = None
-    rows: list[dict[str, Any]] = field(default_factory=list)
-    _noticed: set[Notice] = field(default_factory=set)
+    rows: list[dict[str, Any]] = field(default_factory=list, init=False)
+    _noticed: set[Notice] = field(default_factory=set, init=False)
+    _given: tuple[float, ...] | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
         rules = self.rules
@@ -63,19 +64,21 @@ class MaskScores:
     def add(
         self,
         case: str,
-        patient: str | None,
         prediction: LabelMap,
         reference: LabelMap,
         *,
+        patient: str | None = None,
+        group: str | None = None,
         regions: Iterable[str] | None = None,
     ) -> dict[str, Any]:
-        """Score one case and return its row: its name, its patient, and per region its outcome and every metric.
+        """Score one case and return its row: its name, whose it is, and per region its outcome and every metric.
 
         Args:
             case: Name of the case.
-            patient: Who it is, or None.
             prediction: Predicted labels.
             reference: The expert's labels on the same grid, perhaps in another scheme.
+            patient: Whose it is, where known.
+            group: Which cases it is like, where known.
             regions: What the model answers; None: every region that both schemes can express.
 
         Raises:
@@ -87,7 +90,7 @@ class MaskScores:
         if not common:
             cause = f"schemes '{prediction.scheme.name}' and '{reference.scheme.name}' share no region"
             raise InputError(cause, file=case, hint="Compare masks of the same kind.", code="E_LABEL_SCHEME")
-        row: dict[str, Any] = {"case": case, "patient": patient}
+        row: dict[str, Any] = {"case": case, "patient": patient, "group": group}
         try:
             measured = replace(reference, grid=replace(reference.grid, spacing_mm=self._spacing(reference)))
             for name, masks in region_pairs(prediction, measured, common, tolerance_mm=self._tolerance).items():
@@ -102,15 +105,15 @@ class MaskScores:
         """Return the ``evaluate`` JSON of masks; ``counts`` of empty masks are over cases and regions."""
         regions = list(dict.fromkeys(name for row in self.rows for name in row if name not in NOT_REGIONS))
         outcomes = [row[name]["outcome"] for row in self.rows for name in regions if name in row]
-        unknown = sum(not row["patient"] for row in self.rows)
-        if unknown and len(self.rows) >= FEWEST:
-            text = f"The patient of {counted(unknown, 'case')} is not known; intervals take each as a patient."
-            self._noticed.add(Notice("W_NO_PATIENT", "", text))
-        noticed = [*notices, *sorted(self._noticed, key=lambda notice: notice.code)]
+        own = sorted(self._noticed, key=lambda notice: notice.code)
+        noticed = [*notices, *lonely_cases(self.rows), *own]
         return {
             "task": "segment",
             "protocol": self.protocol,
-            "protocol_facts": self.rules.facts(self._tolerance),
+            "protocol_facts": {
+                **self.rules.facts(self._tolerance),
+                "spacing_mm": None if self._given is None else list(self._given),
+            },
             "split": split,
             "counts": {
                 "cases": len(self.rows),
@@ -135,6 +138,7 @@ class MaskScores:
         elif len(self.spacing_mm) != len(shape):
             cause = f"--spacing has {counted(len(self.spacing_mm), 'size')} for masks of {len(shape)} axes"
             raise GeometryError(cause, hint=f"Give {counted(len(shape), 'size')}.", code="E_SPACING")
+        self._given = self.spacing_mm
         return self.spacing_mm
 
     def _summary(self, region: str) -> dict[str, dict[str, Any]]:

@@ -63,7 +63,7 @@ def case_scores(run: ScoredRun) -> dict[str, CaseScores]:
         InputError: Two cases have one name, or a row lacks what an evaluation holds.
     """
     evaluation = run.evaluation
-    kinds = metric_kinds(evaluation["task"], str(evaluation.get("protocol")))
+    kinds = metric_kinds(evaluation["task"], evaluation["protocol"])
     found: dict[str, CaseScores] = {}
     try:
         read = _class_scores if evaluation["task"] == "classify" else _region_reader(evaluation, kinds)

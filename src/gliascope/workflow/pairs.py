@@ -88,9 +88,14 @@ def read_mask(path: Path, scheme: LabelScheme | None) -> LabelMap:
     Raises:
         InputError: It cannot be used, or its scheme must be named.
     """
-    if path.name.lower().endswith((".nii", ".nii.gz")):
+    if is_volume(path):
         return nifti.read_label_map(path, scheme, named_by_user=scheme is not None)
     return picture.read_mask(path, scheme)
+
+
+def is_volume(path: Path) -> bool:
+    """Say whether a label map is a NIfTI file, else it is a picture."""
+    return path.name.lower().endswith((".nii", ".nii.gz"))
 
 
 def _by_case(folder: Path) -> dict[str, Path]:

@@ -10,6 +10,7 @@ from gliascope.errors import InputError, UsageError
 from gliascope.workflow.run_folder import is_run, read_config, read_run
 
 EVALUATION_FILE = "evaluation.json"
+EVALUATION_HINT = "Name the evaluation.json that gliascope evaluate wrote."
 
 
 @dataclass(frozen=True)
@@ -36,8 +37,7 @@ class ScoredRun:
     def fold(self) -> int | None:
         """The fold that was held out, from 1, where the split has folds."""
         split = self.config.get("split") or {}
-        own = split.get("fold") if split.get("method") in ("kfold", "own") else None
-        return self.config.get("fold") or (own if split.get("method") == "kfold" else None)
+        return self.config.get("fold") or (split.get("fold") if split.get("method") == "kfold" else None)
 
     @property
     def seed(self) -> int | None:
@@ -51,8 +51,12 @@ class ScoredRun:
 
     @property
     def system(self) -> str:
-        """What makes runs repeats of one experiment: every setting but seed, fold and draw of the split, as text."""
-        return json.dumps(self.settings, sort_keys=True) if self.config else str(self.file.resolve())
+        """What makes runs repeats of one experiment: every setting but seed, fold and draw of the split, as text.
+
+        So is the part that was scored: validation cases chose the weights, and are not pooled with test cases.
+        """
+        scored = str(self.evaluation.get("split")).split(" ")[0]
+        return json.dumps([self.settings, scored], sort_keys=True) if self.config else str(self.file.resolve())
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -76,8 +80,8 @@ def read_runs(places: Sequence[str | Path], *, split: str, protocol: str) -> lis
 
     Raises:
         UsageError: There are fewer than two, one stands there twice, an option acts on none of them, or they answer
-            different questions, were scored by different protocols, or with different tolerances.
-        InputError: Nothing is there, an evaluation is missing or damaged, or classes differ.
+            different questions, were scored by different protocols, or with another tolerance or voxel size given.
+        InputError: Nothing is there, an evaluation is missing, damaged or names no protocol, or classes differ.
     """
     paths = [Path(place) for place in places]
     if len(paths) < 2:
@@ -141,13 +145,16 @@ def _read(file: Path, name: str) -> ScoredRun:
     try:
         evaluation = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as fault:
-        raise InputError(f"cannot be read ({fault})", file=file, code="E_FORMAT") from None
+        raise InputError(f"cannot be read ({fault})", file=file, hint=EVALUATION_HINT, code="E_FORMAT") from None
     cases = evaluation.get("cases") if isinstance(evaluation, dict) else None
     if not isinstance(cases, list) or evaluation.get("task") not in ("classify", "segment"):
-        hint = "Name the evaluation.json that gliascope evaluate wrote."
+        hint = EVALUATION_HINT
         raise InputError("holds no evaluation", file=file, hint=hint, code="E_FORMAT")
     if not cases:
         raise InputError("holds an evaluation of no cases", file=file, code="E_EMPTY")
+    if not evaluation.get("protocol"):
+        cause = "does not say by which protocol it was scored, as evaluations of older versions"
+        raise InputError(cause, file=file, hint="Evaluate the run again.", code="E_PROTOCOL")
     folder = _run_of(file)
     config = read_config(folder) if folder else {}
     return ScoredRun(name, file, folder, evaluation, config, read_run(folder) if folder else {})
@@ -158,16 +165,21 @@ def _check_comparable(first: ScoredRun, other: ScoredRun) -> None:
     if one["task"] != two["task"]:
         cause = f"{first.name} answers '{one['task']}' and {other.name} '{two['task']}'"
         raise UsageError(cause, hint="Compare runs of one task.", code="E_OTHER_TASK")
-    if one.get("protocol") != two.get("protocol"):
-        cause = (
-            f"{first.name} was scored by protocol '{one.get('protocol')}' and {other.name} by '{two.get('protocol')}'"
-        )
+    if one["protocol"] != two["protocol"]:
+        cause = f"{first.name} was scored by protocol '{one['protocol']}' and {other.name} by '{two['protocol']}'"
         hint = "Their numbers do not compare; evaluate both with one --protocol."
         raise UsageError(cause, hint=hint, code="E_PROTOCOL")
-    mm = [(evaluation.get("protocol_facts") or {}).get("tolerance_mm") for evaluation in (one, two)]
-    if mm[0] != mm[1]:
-        cause = f"{first.name} was scored with a tolerance of {mm[0]} mm and {other.name} of {mm[1]} mm"
-        raise UsageError(cause, hint="Evaluate both with one --tolerance.", code="E_PROTOCOL")
+    for option in ("tolerance", "spacing"):
+        mm = [(evaluation.get("protocol_facts") or {}).get(f"{option}_mm") for evaluation in (one, two)]
+        if mm[0] != mm[1]:
+            cause = f"{first.name} was scored {_given(option, mm[0])} and {other.name} {_given(option, mm[1])}"
+            raise UsageError(cause, hint=f"Evaluate both with one --{option}.", code="E_PROTOCOL")
     if set(one.get("classes") or ()) != set(two.get("classes") or ()):
         cause = f"{first.name} and {other.name} answer other classes: {one.get('classes')} and {two.get('classes')}"
         raise InputError(cause, hint="Compare runs of the same classes.", code="E_CLASS")
+
+
+def _given(option: str, mm: float | list[float] | None) -> str:
+    if mm is None:
+        return f"without --{option}"
+    return f"with --{option} {','.join(f'{size:g}' for size in (mm if isinstance(mm, list) else [mm]))}"

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from gliascope.errors import InputError
+from gliascope.metrics import summarize
 from gliascope.metrics.intervals import bootstrap_interval
 from gliascope.workflow.clusters import clusters_of
 from gliascope.workflow.paired_scores import CaseScores, Figure, Kind, case_scores
@@ -71,15 +72,14 @@ def group_systems(runs: Sequence[ScoredRun]) -> list[System]:
 
 
 def figure_facts(system: System, figures: Iterable[Figure], kinds: Mapping[str, Kind]) -> list[dict[str, Any]]:
-    """Return the pooled figures of a system, each with its interval by patient."""
+    """Return the pooled figures of a system, as ``summarize`` describes them, each with its interval by patient."""
     cases = list(system.pooled().values())
     found = []
     for row, metric in figures:
         own = [(case.who, case.values[row, metric]) for case in cases if (row, metric) in case.values]
         if not own:
             continue
-        values = np.array([value for _, value in own])
-        finite, known = values[np.isfinite(values)], values[~np.isnan(values)]
+        values = [value for _, value in own]
         kind = kinds[metric]
         bounds = (kind.low, kind.high) if math.isfinite(kind.high) else None
         interval = bootstrap_interval(values, clusters_of([who for who, _ in own])[0], bounds=bounds)
@@ -89,13 +89,8 @@ def figure_facts(system: System, figures: Iterable[Figure], kinds: Mapping[str, 
             "metric": metric,
             "direction": kind.direction,
             "unit": kind.unit,
-            "mean": float(finite.mean()) if len(finite) else None,
+            **summarize(values),
             "ci95": list(interval) if interval else None,
-            "median": float(np.median(known)) if len(known) else None,
-            "sd": float(finite.std(ddof=1)) if len(finite) > 1 else None,
-            "n": len(finite),
-            "undefined": len(values) - len(known),
-            "infinite": len(known) - len(finite),
         }
         found.append(without_nan(facts))
     return found
