@@ -9,12 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from gliascope.case import Case
-from gliascope.datasets.table import read_table
+from gliascope.datasets.table import FORMULA_STARTS, formula_safe, read_table
 from gliascope.errors import InputError
 
 _COLUMNS = ("path", "patient", "group", "label", "split")
 _SPLITS = ("train", "validation", "test")
-_FORMULA_STARTS = ("=", "+", "-", "@")
 
 
 def split_table(parts: Mapping[str, Sequence[Case]], root: Path | None = None) -> str:
@@ -31,9 +30,9 @@ def split_table(parts: Mapping[str, Sequence[Case]], root: Path | None = None) -
     for part, cases in parts.items():
         for case in cases:
             path = _first(case).relative_to(home).as_posix()
-            path = f"./{path}" if path.startswith(_FORMULA_STARTS) else path
+            path = f"./{path}" if path.startswith(FORMULA_STARTS) else path
             others = [case.patient or "", case.group or "", case.label or ""]
-            rows.append([path, *(f"'{cell}" if cell.startswith(_FORMULA_STARTS) else cell for cell in others), part])
+            rows.append([path, *map(formula_safe, others), part])
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows([_COLUMNS, *sorted(rows)])
     return text.getvalue()

@@ -9,6 +9,9 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from gliascope.errors import InputError, counted
 
+FORMULA_STARTS = ("=", "+", "-", "@")
+"""What a spreadsheet takes for the start of a formula."""
+
 
 @dataclass(frozen=True)
 class Row:
@@ -66,6 +69,16 @@ def _parse(path: Path, text: str) -> Iterator[Row]:
 
 def _fault(path: Path, cause: str, hint: str) -> InputError:
     return InputError(cause, file=path, hint=hint, code="E_MANIFEST")
+
+
+def formula_safe(cell: str) -> str:
+    """Return a cell that no spreadsheet takes for a formula: defused with ``'`` where it looks like one.
+
+    Example:
+        >>> formula_safe("=1+1"), formula_safe("case 1")
+        ("'=1+1", 'case 1')
+    """
+    return f"'{cell}" if cell.startswith(FORMULA_STARTS) else cell
 
 
 def inner_path(row: Row, column: str, *, table: Path, root: Path) -> Path:

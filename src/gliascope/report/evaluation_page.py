@@ -38,13 +38,12 @@ class EvaluationFacts(TypedDict, total=False):
     is ``missed`` or ``false_positive`` and the summary counts infinite ones. Classification: ``classes`` and
     ``confusion`` (rows: reference, columns: prediction) are there, ``summary[class | "macro" | "weighted" |
     "all"][metric]`` is a number and ``ci95`` holds its interval at the same place.
-    ``name``, ``model``, ``dataset``, ``scheme``, ``created`` and ``gliascope_version`` are shown where given.
+    ``name``, ``model``, ``dataset``, ``created`` and ``gliascope_version`` are shown where given.
     """
 
     name: str
     model: str
     dataset: str
-    scheme: str
     protocol: str
     protocol_facts: Mapping[str, Any]
     split: str
@@ -196,7 +195,7 @@ def _part(facts: Mapping[str, Any]) -> object:
 
 def _provenance(facts: Mapping[str, Any]) -> dict[str, Any]:
     names = {
-        **{"protocol": "Protocol", "scheme": "Label scheme", "model": "Model", "dataset": "Data set", "split": "Split"},
+        **{"protocol": "Protocol", "model": "Model", "dataset": "Data set", "split": "Split"},
         **{"created": "Created", "gliascope_version": "Gliascope"},
     }
     return {words: facts[key] for key, words in names.items() if facts.get(key)}

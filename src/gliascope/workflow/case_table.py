@@ -4,6 +4,8 @@ import csv
 import io
 from typing import Any
 
+from gliascope.datasets.table import formula_safe
+
 
 def cases_csv(facts: dict[str, Any]) -> str:
     """Return the per-case table: one line per case, one column per region and metric."""
@@ -12,7 +14,9 @@ def cases_csv(facts: dict[str, Any]) -> str:
     columns = list(dict.fromkeys(name for line in lines for name in line))
     writer = csv.DictWriter(text, fieldnames=columns, lineterminator="\n")
     writer.writeheader()
-    writer.writerows({key: _spreadsheet_safe(value) for key, value in line.items()} for line in lines)
+    writer.writerows(
+        {key: formula_safe(value) if isinstance(value, str) else value for key, value in line.items()} for line in lines
+    )
     return text.getvalue()
 
 
@@ -21,8 +25,3 @@ def _flat(row: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     for key, value in row.items():
         flat |= _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
     return flat
-
-
-def _spreadsheet_safe(value: Any) -> Any:  # noqa: ANN401 - a cell
-    """Keep a spreadsheet from taking a name for a formula."""
-    return f"'{value}" if isinstance(value, str) and value[:1] in ("=", "+", "-", "@") else value

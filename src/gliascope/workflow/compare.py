@@ -8,6 +8,7 @@ from math import isnan, nan
 from pathlib import Path
 from typing import Any
 
+from gliascope.datasets.table import formula_safe
 from gliascope.errors import Notice, UsageError
 from gliascope.files import atomic
 from gliascope.metrics.intervals import LEVEL, METHOD, RESAMPLES
@@ -186,17 +187,12 @@ def _cases_csv(pooled: Mapping[str, Mapping[str, CaseScores]], figures: Sequence
     """Return one line per case, row and metric, with a column per system; undefined is empty, infinite ``inf``."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["case", "patient", "row", "metric", *pooled])
+    writer.writerow(["case", "patient", "row", "metric", *map(formula_safe, pooled)])
     everyone = {name: case.who for table in pooled.values() for name, case in table.items()}
     for name, who in everyone.items():
         for row, metric in figures:
             values = [table[name].values.get((row, metric), nan) if name in table else nan for table in pooled.values()]
             cells = ["" if isnan(value) else value for value in values]
             if any(cell != "" for cell in cells):
-                writer.writerow([_safe(name), _safe(who.get("patient") or ""), row, metric, *cells])
+                writer.writerow([formula_safe(name), formula_safe(who.get("patient") or ""), row, metric, *cells])
     return text.getvalue()
-
-
-def _safe(name: str) -> str:
-    """Keep a spreadsheet from taking a name for a formula."""
-    return f"'{name}" if name[:1] in ("=", "+", "-", "@") else name

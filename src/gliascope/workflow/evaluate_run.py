@@ -8,14 +8,12 @@ import numpy as np
 
 from gliascope.case import Case
 from gliascope.checkpoint import load_model
-from gliascope.datasets import DatasetSettings
 from gliascope.datasets.splits import SplitSettings, split_cases
 from gliascope.errors import InputError, Notice, UsageError
 from gliascope.inference.predictor import Classification, Predictor, Segmentation
 from gliascope.report import Tile, evaluation_page, tile
 from gliascope.report.wording import title
 from gliascope.scan import Scan
-from gliascope.settings import Settings, load_settings
 from gliascope.workflow.class_scores import classification_facts, classification_row
 from gliascope.workflow.clusters import clusters_of, lonely_cases
 from gliascope.workflow.looks import record_look
@@ -23,14 +21,18 @@ from gliascope.workflow.mask_scores import MaskScores, refuse_mask_options
 from gliascope.workflow.progress import ProgressCallback
 from gliascope.workflow.provenance import data_hash, made
 from gliascope.workflow.reliability import RegionSums
-from gliascope.workflow.run_folder import CONFIG_FILE, MODEL_FOLDER, SPLIT_FILE, read_config, read_curves, read_run
+from gliascope.workflow.run_folder import (
+    CONFIG_FILE,
+    MODEL_FOLDER,
+    SPLIT_FILE,
+    dataset_of,
+    read_config,
+    read_curves,
+    read_run,
+)
 
 GALLERY = 8
 """Cases shown on the page: the lowest Dice of the first region, or the surest mistakes."""
-
-
-class _RunData(Settings):
-    dataset: DatasetSettings
 
 
 def evaluate_run(
@@ -74,8 +76,7 @@ def evaluate_run(
 def _cases_of_run(
     run: Path, facts: dict[str, Any], split: str, data: str | Path | None
 ) -> tuple[tuple[Case, ...], tuple[Notice, ...]]:
-    tree = {"dataset": read_config(run).get("dataset")}
-    dataset = load_settings(_RunData, tree, file=str(run / CONFIG_FILE)).dataset
+    dataset = dataset_of(read_config(run), str(run / CONFIG_FILE))
     root = Path(facts["data"] if data is None else data)
     if not root.is_dir():
         hint = "Name where the data is now with --data ROOT."

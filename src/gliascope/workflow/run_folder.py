@@ -15,11 +15,14 @@ It holds::
 import csv
 import json
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from gliascope.datasets import DatasetSettings
 from gliascope.errors import ConfigError, InputError, UsageError
 from gliascope.files import atomic
+from gliascope.settings import Settings, load_settings
 
 CONFIG_FILE, SPLIT_FILE, RUN_FILE, METRICS_FILE = "config.json", "split.csv", "run.json", "metrics.csv"
 MODEL_FOLDER, PAGE_FILE, LOOKS_FILE = "model", "report.html", "evaluations.jsonl"
@@ -98,6 +101,23 @@ def read_run(folder: Path) -> dict[str, Any]:
         hint = "Finish it: run gliascope train again with --resume."
         raise InputError("holds a training that has not finished", file=folder, hint=hint, code="E_RUN") from None
     return facts
+
+
+def dataset_of(config: Mapping[str, Any], file: str) -> DatasetSettings:
+    """Return the data set that a resolved recipe names.
+
+    Args:
+        config: As ``read_config`` returns it.
+        file: What an error names.
+
+    Raises:
+        ConfigError: It names none that is known.
+    """
+    return load_settings(_RunData, {"dataset": config.get("dataset")}, file=file).dataset
+
+
+class _RunData(Settings):
+    dataset: DatasetSettings
 
 
 def read_curves(folder: Path) -> dict[str, list[float | None]]:

@@ -9,22 +9,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gliascope.case import Case
-from gliascope.datasets import DatasetSettings
 from gliascope.errors import GliascopeError
 from gliascope.report import tile
-from gliascope.settings import Settings, load_settings
 from gliascope.workflow.paired_scores import Kind
 from gliascope.workflow.plain_json import without_nan
 from gliascope.workflow.progress import ProgressCallback
+from gliascope.workflow.run_folder import dataset_of
 from gliascope.workflow.scored_runs import ScoredRun
 from gliascope.workflow.systems import System
 
 SHOWN = 6
 """Cases of each kind."""
-
-
-class _RunData(Settings):
-    dataset: DatasetSettings
 
 
 def leading_metric(kinds: Mapping[str, Kind]) -> str:
@@ -97,8 +92,7 @@ def _cases_of(run: ScoredRun, data: str | Path | None) -> dict[str, Case]:
     if not root or not run.config or not Path(root).is_dir():
         return {}
     try:
-        settings = load_settings(_RunData, {"dataset": run.config.get("dataset")}, file=run.name)
-        return {case.id: case for case in settings.dataset.cases(Path(root))}
+        return {case.id: case for case in dataset_of(run.config, run.name).cases(Path(root))}
     except GliascopeError:
         return {}
 
