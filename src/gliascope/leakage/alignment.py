@@ -14,6 +14,7 @@ from gliascope.leakage.views import HEAD_SIDE, Gray
 Matrix = NDArray[np.float64]
 
 COARSE, MIDDLE = 32, 64
+LEVELS: tuple[int, ...] = (COARSE, MIDDLE, HEAD_SIDE)
 
 _STEPS = {COARSE: (25, 1e-3), MIDDLE: (20, 5e-4), HEAD_SIDE: (15, 1e-4)}
 """Most steps on each level, and the gain below which they end."""

@@ -8,16 +8,12 @@ from functools import lru_cache
 
 import numpy as np
 
-from gliascope.leakage.alignment import COARSE, MIDDLE, fitted, level
+from gliascope.leakage.alignment import COARSE, LEVELS, fitted, level
 from gliascope.leakage.candidates import FLIPS, Candidate, Flip, Halves, candidates, describe
 from gliascope.leakage.detail import Floats
 from gliascope.leakage.fingerprint import Fingerprint
 from gliascope.leakage.likeness import compare
-from gliascope.leakage.views import HEAD_SIDE
 
-LEAST_CORRELATION = 0.90
-MOST_DISPLACEMENT = 0.11
-"""In pixels; see ``likeness``."""
 LEAST_VIEWS = 0.5
 """Part of the views that two volumes share which must be the same."""
 
@@ -25,7 +21,13 @@ STEPS = 1000
 """What ``progress`` is told as the number of all steps."""
 
 _CHUNK = 128
-_REFINEMENTS = 2
+_KEPT = 16_000_000
+"""Pixels of each level that are kept for the next pair."""
+_PER_PIXEL = 1.75
+"""A level has up to this many pixels per pixel of the coarser file; more would compare what interpolation made up."""
+_REFINEMENTS = 3
+_HOPELESS = 0.6
+"""Displacement in pixels that no refinement brings down."""
 
 
 @dataclass(frozen=True)
@@ -111,9 +113,7 @@ class _Side:
         self.keys = [min(cases[index].pixels) for index in self.cases]
         described = list(pool.map(describe, self.views, chunksize=_CHUNK))
         self.descriptions: Halves = np.stack(described) if described else np.zeros((0, 1, 1), np.float16)
-        self.coarse, self.middle, self.fine = (
-            lru_cache(count)(self._level(side)) for side, count in ((COARSE, 8192), (MIDDLE, 4096), (HEAD_SIDE, 1024))
-        )
+        self.levels = {side: lru_cache(_KEPT // side**2)(self._level(side)) for side in LEVELS}
 
     def _level(self, side: int) -> Callable[[int], Floats]:
         return lambda place: level(self.views[place].head, side)
@@ -152,19 +152,20 @@ def _score(views: _Views, flip: Flip, candidate: Candidate) -> float | None:
     one, other, matrix = (views.left, candidate.first), (views.right, candidate.second), candidate.start
     if one[0].keys[one[1]] > other[0].keys[other[1]]:
         one, other, matrix = other, one, flip.matrix @ np.linalg.inv(matrix) @ flip.matrix
-    for name in ("coarse", "middle", "fine"):
-        first, second = (getattr(side, name)(place) for side, place in (one, other))
+    head, flipped = one[0].views[one[1]], other[0].views[other[1]]
+    side = min(head.side, flipped.side)
+    for level_side in (level_side for level_side in LEVELS if level_side <= max(COARSE, _PER_PIXEL * side)):
+        first, second = one[0].levels[level_side](one[1]), other[0].levels[level_side](other[1])
         better = fitted(first, flip.of_pixels(second), matrix)
         if better is None:
             return None
         matrix = better
-    head, flipped = one[0].views[one[1]], other[0].views[other[1]]
-    side = min(head.side, flipped.side)
+    turned = flip.of_pixels(flipped.head)
     for _ in range(1 + _REFINEMENTS):
-        comparison = compare(head.head, flip.of_pixels(flipped.head), matrix, side)
-        if comparison is None or comparison.correlation < LEAST_CORRELATION:
+        comparison = compare(head.head, turned, matrix, side)
+        if comparison is None or comparison.displacement > _HOPELESS:
             return None
-        if comparison.displacement <= MOST_DISPLACEMENT:
+        if comparison.is_copy:
             return min(1.0, comparison.correlation)
         matrix = comparison.better
     return None

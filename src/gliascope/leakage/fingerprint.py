@@ -50,9 +50,7 @@ def fingerprint(case: Case) -> Fingerprint:
     """
     scan = case.read()
     files = tuple(sorted({sha256_of(path) for path in case.source.files.values()}))
-    return Fingerprint(
-        case.id, files, _value_hashes(scan), views_of(scan), scan.channels, scan.grid.shape, scan.notices
-    )
+    return Fingerprint(case.id, files, value_hashes(scan), views_of(scan), scan.channels, scan.grid.shape, scan.notices)
 
 
 def fingerprint_all(
@@ -84,7 +82,8 @@ def _fingerprint_or_error(case: Case) -> Fingerprint | GliascopeError:
         return error
 
 
-def _value_hashes(scan: Scan) -> frozenset[str]:
+def value_hashes(scan: Scan) -> frozenset[str]:
+    """Return the hashes of a scan's values; two scans that share one show the same, whatever their files are."""
     distinct: dict[str, bool] = {}
     for channel in scan.array:
         distinct[_hash_of(channel)] = float(channel.max()) > float(channel.min())

@@ -20,10 +20,15 @@ LEAST_OVERLAP = 0.4
 LEAST_TEXTURE = 0.10
 """Part of it that must show detail; a nearly empty slice is no evidence."""
 
+MOST_DISPLACEMENT = 0.105
+LEAST_WORST, FULL_WORST = 0.55, 0.85
+LEAST_CORRELATION = 0.955
+"""What makes a copy; see ``Comparison.is_copy`` and the figures in ``docs/explanation/copies.md``."""
+
 _FINE, _COARSE = 1.0, 4.0
-_STRENGTH_WINDOW, _STRENGTH_FLOOR = 6.0, 4.0
+_STRENGTH_WINDOW, _LEAST_WINDOW, _STRENGTH_FLOOR = 6.0, 3.5, 4.0
 _WINDOW = 4.0
-_SIDES = (128, 96, 64, 48, 32)
+_SMALLEST = 24
 _PER_PIXEL = 1.4
 """Compared at up to this many pixels per pixel of the coarser file."""
 
@@ -33,15 +38,24 @@ class Comparison:
     """How two heads compare.
 
     Args:
-        correlation: Of the detail, place by place, weighted by its strength; -1…1.
+        correlation: Of the detail, neighborhood by neighborhood, in the mean weighted by how much each holds; -1…1.
+        worst: Correlation that nineteen of twenty neighborhoods exceed; -1…1.
         displacement: Root mean square of what structures have moved, in pixels, times the root of the part of the
             difference that this explains. 0 for a copy.
         better: The map that was given, with the part of the displacement taken in that is affine itself.
     """
 
     correlation: float
+    worst: float
     displacement: float
     better: Matrix
+
+    @property
+    def is_copy(self) -> bool:
+        """True where nothing moved; the less well the worst places agree, the less may have moved."""
+        certain = (self.worst - LEAST_WORST) / (FULL_WORST - LEAST_WORST)
+        agrees = self.correlation >= LEAST_CORRELATION or self.worst >= FULL_WORST
+        return agrees and self.displacement <= MOST_DISPLACEMENT * min(1.0, certain)
 
 
 def compare(first: Gray, second: Gray, matrix: Matrix, side: float) -> Comparison | None:
@@ -56,7 +70,7 @@ def compare(first: Gray, second: Gray, matrix: Matrix, side: float) -> Compariso
     Returns:
         How alike they are; None where they overlap too little, or show too little.
     """
-    size = next((s for s in _SIDES if s <= _PER_PIXEL * side), _SIDES[-1])
+    size = int(np.clip(_PER_PIXEL * side // 8 * 8, _SMALLEST, HEAD_SIDE))
     overlap = _Overlap((laid_over(np.ones((size, size), np.float32), matrix) > 0.999).astype(np.float32))
     if overlap.covered.mean() < LEAST_OVERLAP:
         return None
@@ -65,13 +79,17 @@ def compare(first: Gray, second: Gray, matrix: Matrix, side: float) -> Compariso
     field = _displacements(one, other, overlap)
     weights = field.certainty * (np.minimum(one_strength, other_strength) > _STRENGTH_FLOOR + 1)
     inside = weights > 0
-    if np.count_nonzero(inside) < LEAST_TEXTURE * weights.size:
+    textured = inside & (np.minimum(one_strength, other_strength) > _STRENGTH_FLOOR + 3)
+    if np.count_nonzero(textured) < LEAST_TEXTURE * weights.size:
         return None
     moved = float(((field.x**2 + field.y**2) * weights).sum() / weights.sum())
     share = float(field.explained[inside].sum()) / max(float(field.total[inside].sum()), 1e-9)
     displacement = float(np.sqrt(max(moved * share, 0.0)))
-    correlation = _correlation(one, other, one_strength * other_strength, overlap)
-    return Comparison(correlation, displacement, matrix @ _as_map(field, weights, size))
+    local, held = _correlations(one, other, one_strength * other_strength, overlap)
+    correlation = float((local * held).sum() / max(float(held.sum()), 1e-6))
+    rank = np.count_nonzero(textured) // 20
+    worst = float(np.partition(local[textured], rank)[rank])
+    return Comparison(correlation, worst, displacement, matrix @ _as_map(field, weights, size))
 
 
 def _at(head: Gray, size: int) -> Floats:
@@ -89,15 +107,16 @@ class _Overlap:
         self.covered = covered
         self.half = _halved(covered)
         self._shares = {sigma: blurred(covered, sigma) + np.float32(1e-3) for sigma in (_FINE, _COARSE)}
-        self._wide_share = blurred(self.half, _STRENGTH_WINDOW / 2) + np.float32(1e-3)
+        self._window = max(_LEAST_WINDOW, _STRENGTH_WINDOW * len(covered) / HEAD_SIDE) / 2
+        self._wide_share = blurred(self.half, self._window) + np.float32(1e-3)
 
     def narrow(self, image: Floats, sigma: float) -> Floats:
         """Smooth an image that is 0 outside."""
         return blurred(image, sigma) / self._shares[sigma]
 
     def wide(self, image: Floats) -> Floats:
-        """Average an image that is 0 outside over ``_STRENGTH_WINDOW``, at half the size."""
-        return blurred(_halved(image), _STRENGTH_WINDOW / 2) / self._wide_share
+        """Average an image that is 0 outside over a neighborhood, at half the size."""
+        return blurred(_halved(image), self._window) / self._wide_share
 
 
 def _halved(image: Floats) -> Floats:
@@ -155,12 +174,13 @@ def _displacements(one: Floats, other: Floats, overlap: _Overlap) -> _Field:
     return _Field(x, y, certainty, near(difference * difference), -(x * x_part + y * y_part))
 
 
-def _correlation(one: Floats, other: Floats, strength: Floats, overlap: _Overlap) -> float:
-    """Correlate neighborhood by neighborhood; the mean counts each by how much detail it holds."""
+def _correlations(one: Floats, other: Floats, strength: Floats, overlap: _Overlap) -> tuple[Floats, Floats]:
+    """Correlate neighborhood by neighborhood, and say how much detail each holds."""
     own, others, shared = overlap.wide(one * one), overlap.wide(other * other), overlap.wide(one * other)
     both = np.sqrt(np.maximum(own * others, 0))
-    weights = np.sqrt(both * strength) * overlap.half
-    return float((shared / np.sqrt(both**2 + strength**-2) * weights).sum() / max(float(weights.sum()), 1e-6))
+    local: Floats = shared / np.sqrt(both**2 + strength**-2)
+    held: Floats = np.sqrt(both * strength) * overlap.half
+    return local, held
 
 
 def _as_map(field: _Field, weights: Floats, size: int) -> Matrix:

@@ -25,7 +25,9 @@ PLANES: tuple[float, ...] = (0.4, 0.5, 0.6)
 FEWEST_LEVELS = 16
 """A head with fewer gray levels than this shows too little to be told from another."""
 SMALLEST_HEAD = 12
-"""So does one with fewer pixels per side."""
+"""So does one with fewer pixels per side,"""
+SMALLEST_PART = 0.33
+"""or one that fills less than this part of the frame's side: the slices at the top and bottom of a volume."""
 
 _FLAT = 10
 """Gray levels (of 255) within which a border row or column is a frame, whatever its color."""
@@ -88,9 +90,10 @@ def _view(name: str, plane: NDArray[np.float32]) -> View | None:
     left, top, width, height = _head_box(gray)
     inside = gray[top : top + height, left : left + width]
     levels = np.count_nonzero(np.bincount(inside.ravel(), minlength=256))
-    if min(width, height) < SMALLEST_HEAD or levels < FEWEST_LEVELS:
-        return None
     rows, columns = gray.shape
+    part = np.sqrt(width * height / (rows * columns))
+    if min(width, height) < SMALLEST_HEAD or part < SMALLEST_PART or levels < FEWEST_LEVELS:
+        return None
     box = (left / columns, top / rows, width / columns, height / rows)
     return View(name, _resized(gray, FRAME_SIDE), _resized(inside, HEAD_SIDE), box, float(np.sqrt(width * height)))
 
