@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, get_type_hints
 
 import numpy as np
 import pytest
@@ -77,6 +77,13 @@ def test_golden_vectors_of_brats_2023(command: Command, tmp_path: Path) -> None:
             assert {key: values[key] for key in vector["expected"]} == pytest.approx(vector["expected"], abs=1e-4)
     assert answer.json["protocol"] == "brats2023"
     assert "W_SCHEME" in answer.warnings
+
+
+def test_the_help_names_every_protocol() -> None:
+    from gliascope.cli.train import evaluate
+
+    option = get_type_hints(evaluate, include_extras=True)["protocol"].__metadata__[0]
+    assert option.help == f"How masks are scored: {', '.join(PROTOCOLS)}."
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)

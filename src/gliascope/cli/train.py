@@ -86,7 +86,10 @@ def evaluate(
     scheme: options.Scheme = None,
     protocol: Annotated[
         str,
-        typer.Option(help="How masks are scored: plain, legacy, brats2023, brats2023-men, brats2023-met, …"),
+        typer.Option(
+            metavar="NAME",
+            help="How masks are scored: plain, legacy, brats2023, brats2023-men, brats2023-met, brats2025, brats2026.",
+        ),
     ] = "plain",
     tolerance: Annotated[
         float | None,

@@ -98,7 +98,7 @@ def compare(
     warned = [w for run in scored for w in run.evaluation.get("warnings") or () if w.get("code") not in LEAK_CODES]
     inherited = dict.fromkeys(tuple(w.items()) for w in warned)
     facts["warnings"] = [*(n.as_json() for n in notices), *(dict(items) for items in inherited)]
-    pooled = {system.name: system.pooled() for system in systems}
+    pooled = {system.name: system.pooled for system in systems}
     pictures = case_pictures([entry["case"] for entry in facts["worst"]], scored, data, progress)
     page = compare_page(facts, _values(pooled, figures), pictures)
     return Comparison(facts, page, _cases_csv(pooled, figures))

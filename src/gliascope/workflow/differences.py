@@ -28,7 +28,7 @@ def pair_facts(systems: Sequence[System]) -> tuple[list[dict[str, Any]], list[No
     """
     pairs, notices = [], []
     for first, second in combinations(systems, 2):
-        one, two = first.pooled(), second.pooled()
+        one, two = first.pooled, second.pooled
         common = one.keys() & two.keys()
         if not common:
             cause = f"{first.name} and {second.name} have no case in common"
@@ -67,7 +67,7 @@ def difference_facts(
     All tests that are shown are one family: Holm's correction is over all of them, for each kind of test.
     """
     found = []
-    tables = {system.name: system.pooled() for system in systems}
+    tables = {system.name: system.pooled for system in systems}
     for first, second in combinations(systems, 2):
         one, two = tables[first.name], tables[second.name]
         common = [name for name in one if name in two]

@@ -4,6 +4,7 @@ import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -34,13 +35,14 @@ class System:
     runs: tuple[ScoredRun, ...]
     scores: tuple[Mapping[str, CaseScores], ...]
 
+    @cached_property
     def pooled(self) -> dict[str, CaseScores]:
-        """Return every case once; one that several runs scored has the mean of its scores."""
+        """Every case once; one that several runs scored has the mean of its scores."""
         return _pooled(self.scores)
 
     def facts(self) -> dict[str, Any]:
         """Return the system as ``compare`` tells it."""
-        cases = self.pooled()
+        cases = self.pooled
         clusters, by = clusters_of([case.who for case in cases.values()])
         return {
             "name": self.name,
@@ -73,7 +75,7 @@ def group_systems(runs: Sequence[ScoredRun]) -> list[System]:
 
 def figure_facts(system: System, figures: Iterable[Figure], kinds: Mapping[str, Kind]) -> list[dict[str, Any]]:
     """Return the pooled figures of a system, as ``summarize`` describes them, each with its interval by patient."""
-    cases = list(system.pooled().values())
+    cases = list(system.pooled.values())
     found = []
     for row, metric in figures:
         own = [(case.who, case.values[row, metric]) for case in cases if (row, metric) in case.values]

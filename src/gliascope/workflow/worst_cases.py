@@ -34,7 +34,7 @@ def worst_cases(systems: Sequence[System], kinds: Mapping[str, Kind]) -> list[di
     undefined is passed over. A case that is both comes once.
     """
     metric = leading_metric(kinds)
-    tables = {system.name: system.pooled() for system in systems}
+    tables = {system.name: system.pooled for system in systems}
     scores: dict[tuple[str, str], dict[str, float]] = {}
     for name, table in tables.items():
         for case, scored in table.items():
