@@ -176,6 +176,13 @@ def test_label_maps_alone_are_no_run(command: Command, cohort: tuple[Path, Path]
     command("evaluate", cohort[0]).verify(3, "E_RUN", "is no run folder")
 
 
+def test_a_run_takes_no_references(command: Command, cohort: tuple[Path, Path], tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    for name in ("config.json", "split.csv"):
+        (tmp_path / "run" / name).touch()
+    command("evaluate", tmp_path / "run", cohort[1]).verify(2, "E_USAGE", "references of its data set")
+
+
 def picture(path: Path, mask: NDArray[np.bool_]) -> Path:
     Image.fromarray(mask.astype(np.uint8) * 255).save(path)
     return path

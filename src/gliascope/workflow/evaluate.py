@@ -92,6 +92,9 @@ def evaluate(
             spacing_mm=spacing_mm,
         )
         return Evaluation(facts, page)
+    if is_run(Path(run_or_predictions)):
+        hint = "Leave REFERENCES out; --data ROOT tells where the data set is now."
+        raise UsageError("a run is scored on the references of its data set", file=run_or_predictions, hint=hint)
     run_options = {"data": data, "backend": backend, "device": device, "threads": threads, "split": split}
     defaults = {"backend": "auto", "device": "auto", "split": "test"}
     _refuse({k: v for k, v in run_options.items() if v != defaults.get(k)}, "label maps, where nothing is computed")
