@@ -225,6 +225,7 @@ def test_spacing_of_files_that_have_their_own_is_not_used(command: Command, coho
         (("--protocol", "legacy", "--tolerance", "2"), "E_USAGE"),
         (("--tolerance", "-1"), "E_USAGE"),
         (("--spacing", "0,1"), "E_USAGE"),
+        (("--spacing", "0.001,0.001"), "E_SPACING"),
         (("--spacing", "one"), "E_USAGE"),
     ],
 )

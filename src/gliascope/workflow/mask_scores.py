@@ -9,7 +9,7 @@ from gliascope.errors import GeometryError, InputError, Notice, UsageError, coun
 from gliascope.metrics import Protocol, protocol_named, region_pairs, summarize
 from gliascope.metrics.intervals import bootstrap_interval
 from gliascope.metrics.masks import MaskPair
-from gliascope.scan import LabelMap
+from gliascope.scan import SPACING_RANGE_MM, LabelMap
 from gliascope.workflow.clusters import clusters_of, interval_facts, lonely_cases
 from gliascope.workflow.plain_json import without_nan
 
@@ -47,6 +47,10 @@ class MaskScores:
             raise UsageError(cause, hint="Leave it out, or use protocol plain.")
         if self.tolerance_mm is not None and not 0 <= self.tolerance_mm < math.inf:
             raise UsageError(f"--tolerance takes mm from 0 on, got {self.tolerance_mm:g}", hint="Try 1 or 2.")
+        low, high = SPACING_RANGE_MM
+        if self.spacing_mm is not None and not all(low <= size <= high for size in self.spacing_mm):
+            cause = f"--spacing is given as {','.join(f'{size:g}' for size in self.spacing_mm)}"
+            raise UsageError(cause, hint=f"Voxel sizes lie from {low:g} to {high:g} mm.", code="E_SPACING")
 
     @property
     def rules(self) -> Protocol:
