@@ -46,7 +46,6 @@ def predict(
       gliascope predict slice.png scans/ -o out --model runs/classifier
       gliascope predict --t2f flair.nii.gz --t1c t1c.nii.gz -o out --model runs/glioma
     """
-    spacing_mm = options.millimeters(spacing)
     with Session(json=json, quiet=quiet, debug=debug) as session:
         from gliascope.errors import UsageError
         from gliascope.workflow.batch import partial_error
@@ -63,7 +62,7 @@ def predict(
             device=device,
             threads=threads,
             channels=options.names(channels),
-            spacing_mm=spacing_mm,
+            spacing_mm=options.millimeters(spacing),
             stack=not no_stack,
             probabilities=probabilities,
         )
