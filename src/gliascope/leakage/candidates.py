@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from gliascope.leakage.detail import Floats, detail
 from gliascope.leakage.views import View
 
-LEAST_LIKENESS = 0.78
-"""Cosine of two descriptions above which a pair is looked at. Copies within the promised changes lie above 0.8."""
+LEAST_LIKENESS = 0.80
+"""Cosine of two descriptions above which a pair is looked at. Copies lie above 0.9 unless several changes meet."""
 
 _GRID = 24
 _ROWS, _COLUMNS = 1024, 4096
@@ -62,10 +62,10 @@ _HEAD = len(_FRAMES)
 _WAYS: tuple[tuple[int, int], ...] = (
     *((0, version) for version in range(_HEAD)),
     *((_HEAD, version) for version in range(_HEAD, _VERSIONS)),
-    (_HEAD, 0),
-    (_HEAD, 2),
+    *((_HEAD, version) for version in (0, *range(2, len(_FRAMES)))),
 )
-"""Which version of one view is compared with which version of the other, the whole frames first."""
+"""Which version of one view is compared with which version of the other: whole frames, heads, and, for pictures that
+were moved within their frame, heads with cut frames."""
 
 
 @dataclass(frozen=True)
