@@ -58,7 +58,7 @@ def _lines(facts: dict[str, Any], output: Path | None) -> Iterator[str]:
     for own in facts["figures"]:
         yield f"  {own['system']}: {own['row']} {own['metric']} {_number(own['mean'])} {_interval(own['ci95'])}"
     for own in facts["differences"]:
-        tests = f"p {_number(own['p_permutation_holm'])} (permutation), {_number(own['p_wilcoxon_holm'])} (Wilcoxon)"
+        tests = f"p {_p_value(own['p_permutation_holm'])} (permutation), {_p_value(own['p_wilcoxon_holm'])} (Wilcoxon)"
         difference = f"{_number(own['mean'])} {_interval(own['ci95'])}, n = {own['n']}"
         yield f"{own['first']} - {own['second']}: {own['row']} {own['metric']} {difference}, {tests}"
     if facts["differences"]:
@@ -73,3 +73,8 @@ def _number(value: float | None) -> str:
 
 def _interval(ends: list[float | None] | None) -> str:
     return "[no interval]" if not ends else f"[{_number(ends[0])}, {_number(ends[1])}]"
+
+
+def _p_value(value: float | None) -> str:
+    """Spell a p-value; a very small one is never 0."""
+    return "< 0.0001" if value is not None and value < 1e-4 else _number(value)
