@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from gliascope.leakage.detail import Floats, detail
 from gliascope.leakage.views import View
 
-LEAST_LIKENESS = 0.80
+LEAST_LIKENESS = 0.78
 """Cosine of two descriptions above which a pair is looked at. Copies lie above 0.9 unless several changes meet."""
 
 _GRID = 24
@@ -24,7 +24,7 @@ _ROWS, _COLUMNS = 1024, 4096
 _LEAD = 0.01
 """A later way of laying one view on the other must be this much better, so that chance does not choose."""
 
-_CUT, _TURN = 0.05, 8.0
+_CUT, _TURN = 0.05, 6.5
 
 Matrix = NDArray[np.float64]
 Halves = NDArray[np.float16]
@@ -49,20 +49,17 @@ _FRAMES: tuple[Matrix, ...] = (
     _cut(_CUT, _CUT, _CUT, _CUT),
     *(_cut(*(_CUT * side for side in sides)) for sides in np.eye(4)),
     *(_cut(_CUT * x, _CUT * y, _CUT * (1 - x), _CUT * (1 - y)) for x in (0, 1) for y in (0, 1)),
-)
-_HEADS: tuple[Matrix, ...] = (
-    _WHOLE,
-    _cut(_CUT / 2, _CUT / 2, _CUT / 2, _CUT / 2),
     _turned(_TURN),
     _turned(-_TURN),
 )
+_HEADS: tuple[Matrix, ...] = (_WHOLE, _cut(_CUT / 2, _CUT / 2, _CUT / 2, _CUT / 2))
 _VERSIONS = len(_FRAMES) + len(_HEADS)
 _HEAD = len(_FRAMES)
 
 _WAYS: tuple[tuple[int, int], ...] = (
     *((0, version) for version in range(_HEAD)),
     *((_HEAD, version) for version in range(_HEAD, _VERSIONS)),
-    *((_HEAD, version) for version in (0, *range(2, len(_FRAMES)))),
+    *((_HEAD, version) for version in (0, *range(2, _HEAD - 2))),
 )
 """Which version of one view is compared with which version of the other: whole frames, heads, and, for pictures that
 were moved within their frame, heads with cut frames."""
