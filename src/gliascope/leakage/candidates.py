@@ -20,7 +20,7 @@ LEAST_LIKENESS = 0.78
 """Cosine of two descriptions above which a pair is looked at. Copies lie above 0.9 unless several changes meet."""
 
 _GRID = 24
-_ROWS, _COLUMNS = 1024, 4096
+_ROWS = _COLUMNS = 1024
 _LEAD = 0.01
 """A later way of laying one view on the other must be this much better, so that chance does not choose."""
 
