@@ -1,7 +1,8 @@
 """One experiment as data: all settings together, read from a TOML recipe.
 
-A recipe says what to learn from which data with which network; it names code but holds none. The resolved
-settings go as JSON into the run folder and the model folder. To add an experiment, add one file to ``recipes/``.
+A recipe says what to learn from which data with which network, and what its source reports; it names code but holds
+none. A system recipe combines other recipes (a vote, a cascade). The resolved settings go as JSON into the run folder
+and the model folder. To add an experiment, add one file to ``recipes/``.
 """
 
 import tomllib
@@ -10,7 +11,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, PositiveFloat
 
 from gliascope.datasets import DatasetSettings
 from gliascope.datasets.splits import SplitSettings
@@ -24,13 +25,48 @@ from gliascope.preprocess.targets import TargetSettings
 from gliascope.settings import Settings, load_settings
 from gliascope.training.fit import TrainingSettings
 
+Source = Literal["s0", "s1", "s2", "s3", "s4", "gliascope"]
+"""Who described an experiment: one of the five source documents, or we."""
+
+
+class ReportedFigure(Settings):
+    """One figure that a source reports, named as ``evaluate`` names ours."""
+
+    metric: str
+    """``accuracy``, ``dice``, ``iou``, ``hd``, ``assd`` … as in the summary of ``evaluate --json``."""
+    value: float
+    sd: float | None = None
+    """Standard deviation over folds, where the source gives one."""
+    row: str = "all"
+    """Row of the summary: a region (``WT`` …), a class, or ``all``: of a classifier all classes, of a segmenter the
+    mean over its regions."""
+    part: Literal["train", "validation", "test"] = "test"
+    note: str = ""
+    """How the source's figure is computed where that differs from ours."""
+
+
+class KeepSettings(Settings):
+    """Which cases take part at all; those left out are listed, and ``evaluate --split dropped`` scores on them."""
+
+    minimum_tumor_share: float = Field(default=0.0, ge=0.0, le=1.0)
+    """Least share of tumor among a prepared case's voxels."""
+
+
+class ScoreSettings(Settings):
+    """How the source scores, where that is not ``evaluate``'s own way; ``reproduce`` shows both."""
+
+    with_tumor: bool = False
+    """Only cases whose reference holds tumor count."""
+    spacing_mm: tuple[PositiveFloat, ...] | None = None
+    """Voxel size of pictures, which carry none; 1 for distances in pixels."""
+
 
 class RunConfig(Settings):
     """One experiment."""
 
     name: str
     """The recipe's name, and the model's."""
-    source: Literal["s0", "s1", "s2", "s3", "s4", "gliascope"]
+    source: Source
     """Who described the experiment."""
     description: str
     """One sentence for listings."""
@@ -40,7 +76,11 @@ class RunConfig(Settings):
     """Every random draw depends on it."""
     dataset: DatasetSettings
     split: SplitSettings = SplitSettings()
+    keep: KeepSettings = KeepSettings()
+    """Cases that are too poor to learn from."""
     plan: Plan
+    prediction_plan: Plan | None = None
+    """How a scan is prepared for prediction, where training sees only a part of it; none: as for training."""
     target: TargetSettings | None = None
     """What a segmenter learns; none for classifiers."""
     classes: tuple[str, ...] = TUMOR_CLASSES
@@ -52,6 +92,14 @@ class RunConfig(Settings):
     inference: InferenceSettings = InferenceSettings()
     allow_leakage: bool = False
     """Train although copies or patients cross the split, as a published protocol may ask; every output says so."""
+    score: ScoreSettings = ScoreSettings()
+    """How the source scores."""
+    reported: tuple[ReportedFigure, ...] = ()
+    """What the source reports."""
+    differs: str = ""
+    """Why our figure may differ from the source's: data, first weights, what it leaves open."""
+    variants: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    """Further runs of the same experiment: ``a.b = value`` settings by name of the variant."""
 
     @property
     def in_channels(self) -> int:
@@ -62,6 +110,10 @@ class RunConfig(Settings):
     def out_channels(self) -> int:
         """Channels of the network's output."""
         return len(self.classes) if self.target is None else len(self.target.channels)
+
+    def resolved(self) -> dict[str, Any]:
+        """Return what a run depends on, as plain data: all but what only tells about it."""
+        return self.model_dump(mode="json", exclude={"reported", "differs", "variants"})
 
     def checked(self) -> "RunConfig":
         """Return itself when its parts fit together.
@@ -81,6 +133,29 @@ class RunConfig(Settings):
         return self
 
 
+class SystemConfig(Settings):
+    """Several experiments whose models answer together."""
+
+    name: str
+    """The recipe's name, and the model's."""
+    source: Source
+    description: str
+    """One sentence for listings."""
+    combine: Literal["vote", "cascade"]
+    """``vote``: the class that most classifiers name. ``cascade``: a classifier, and a segmenter for its positives."""
+    members: tuple[str, ...] = Field(min_length=2)
+    """Recipes by name, trained one after the other on one split; of a cascade the classifier first."""
+    reported: tuple[ReportedFigure, ...] = ()
+    """What the source reports."""
+    differs: str = ""
+    """Why our figure may differ from the source's."""
+
+    @property
+    def task(self) -> Literal["classify", "cascade"]:
+        """The question the system answers."""
+        return "classify" if self.combine == "vote" else "cascade"
+
+
 def recipe_names() -> list[str]:
     """Return the names of the recipes that ship with the package, sorted."""
     folder = resources.files("gliascope.recipes")
@@ -88,7 +163,22 @@ def recipe_names() -> list[str]:
 
 
 def read_recipe(recipe: str | Path, overrides: Iterable[str] = ()) -> RunConfig:
+    """Read a recipe of one experiment; see ``read_experiment``.
+
+    Raises:
+        ConfigError: As there, or the recipe combines others.
+    """
+    config = read_experiment(recipe, overrides)
+    if isinstance(config, SystemConfig):
+        hint = f"Its members: {', '.join(config.members)}."
+        raise ConfigError("combines other recipes and is none of its own", file=config.name, hint=hint)
+    return config
+
+
+def read_experiment(recipe: str | Path, overrides: Iterable[str] = ()) -> RunConfig | SystemConfig:
     """Read a shipped recipe by name or a TOML file by path, with ``a.b=value`` overrides (TOML values).
+
+    A recipe with ``combine`` is a system of others.
 
     Raises:
         ConfigError: No such recipe, not TOML, or a setting is wrong; the message says where and what would work.
@@ -100,6 +190,8 @@ def read_recipe(recipe: str | Path, overrides: Iterable[str] = ()) -> RunConfig:
         raise ConfigError(f"is not TOML ({fault})", file=file) from None
     for override in overrides:
         _override(tree, override)
+    if "combine" in tree:
+        return load_settings(SystemConfig, tree, file=file)
     return load_settings(RunConfig, tree, file=file).checked()
 
 

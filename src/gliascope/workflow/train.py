@@ -99,7 +99,7 @@ def train(
         cause = f"split '{parts.name}' leaves {len(parts.train)} cases to train and {len(parts.validation)} to validate"
         raise InputError(cause, file=root, hint="Both need at least one.", code="E_SPLIT")
     _check_classes(config, parts)
-    resolved = {**config.model_dump(mode="json"), "split": settings.model_dump(mode="json"), "fold": fold}
+    resolved = {**config.resolved(), "split": settings.model_dump(mode="json"), "fold": fold}
     table = split_table(parts.parts())
     check_free(output, resolved, table, resume=resume, overwrite=overwrite)
     announce(f"{parts.name}: {len(parts.train)} train, {len(parts.validation)} validation, {len(parts.test)} test")
