@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from pydantic import Field, field_validator
 
 from gliascope.errors import GeometryError, Notice
+from gliascope.preprocess.contour import CropContour
 from gliascope.preprocess.head import head_mask
-from gliascope.preprocess.intensity import IntensityStep, Replicate
+from gliascope.preprocess.intensity import FixedRange, IntensityStep, MinMax, Replicate, ZScore
 from gliascope.preprocess.moves import Move
 from gliascope.preprocess.spatial import SpatialStep
 from gliascope.preprocess.step import Frame
@@ -96,6 +97,16 @@ class Plan(Settings):
         if len(set(channels)) != len(channels):
             raise ValueError(f"a channel is named twice in {channels}")
         return channels
+
+    @field_validator("steps")
+    @classmethod
+    def _check_contour(cls, steps: tuple[Step, ...]) -> tuple[Step, ...]:
+        scaled = None
+        for step in steps:
+            if isinstance(step, CropContour) and scaled is not None:
+                raise ValueError(f"crop_contour needs the values of 8-bit pictures: put it before {scaled.name}")
+            scaled = step if isinstance(step, MinMax | ZScore | FixedRange) else scaled
+        return steps
 
     @property
     def in_channels(self) -> int:

@@ -9,6 +9,7 @@ import numpy as np
 from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
 from gliascope.errors import GeometryError
+from gliascope.preprocess.contour import CropContour
 from gliascope.preprocess.head import bounding_box
 from gliascope.preprocess.moves import Window, Zoom
 from gliascope.preprocess.step import Frame
@@ -207,7 +208,7 @@ class Resize(Settings):
         return frame.moved(Zoom(frame.shape, size, ratio))
 
 
-SpatialStep = CropCenter | CropFixed | CropHead | Pad | Resample | Resize
+SpatialStep = CropCenter | CropContour | CropFixed | CropHead | Pad | Resample | Resize
 
 
 def _per_axis(numbers: tuple[NumberT, ...], shape: tuple[int, ...], step: str) -> tuple[NumberT, ...]:
