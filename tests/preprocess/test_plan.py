@@ -201,3 +201,25 @@ def test_spacing_that_covers_only_the_plane_is_unknown_for_a_volume() -> None:
     assert Plan(channels=("t1c",), steps=in_plane, per_slice=True).apply(stack).array.shape == (1, 16, 16, 3)
     with pytest.raises(GeometryError, match="needs the voxel size"):
         Plan(channels=("t1c",), steps=in_plane).apply(stack)
+
+
+def test_a_gray_picture_stands_for_every_channel_where_the_plan_says_so() -> None:
+    gray = scan(4, 5, channels=("gray",))
+    plan = Plan(channels=("t1n", "t2f", "t1c"), gray_as_all=True)
+    prepared = plan.apply(gray)
+    assert prepared.notices == ()
+    np.testing.assert_array_equal(prepared.array, np.repeat(gray.array, 3, axis=0))
+    colored = Scan(np.full((3, 4, 5), 7.0, dtype=np.float32), ("red", "green", "blue"), Grid((4, 5)))
+    from_colors = plan.apply(colored)
+    assert [notice.code for notice in from_colors.notices] == ["W_GRAY"]
+    np.testing.assert_allclose(from_colors.array, 7.0, rtol=1e-6)
+
+
+def test_channels_that_are_there_are_never_replaced_by_gray() -> None:
+    plan = Plan(channels=("t1n", "t2f"), gray_as_all=True)
+    study = scan(4, 5, channels=("t2f", "t1n"))
+    np.testing.assert_array_equal(plan.apply(study).array, study.array[::-1])
+    with pytest.raises(GeometryError, match="t1n"):
+        plan.apply(scan(4, 5, channels=("t2f", "gray")))
+    with pytest.raises(GeometryError, match="t1n"):
+        Plan(channels=("t1n", "t2f")).apply(scan(4, 5, channels=("gray",)))

@@ -90,6 +90,8 @@ class Plan(Settings):
     """What is done, in order."""
     per_slice: bool = False
     """Every axial slice goes through the steps alone (2-D networks on volumes and stacks)."""
+    gray_as_all: bool = False
+    """A picture that has none of the channels but is gray, or becomes so by its luminance, stands for each of them."""
 
     @field_validator("channels")
     @classmethod
@@ -159,11 +161,14 @@ class Plan(Settings):
 
     def _selected(self, scan: Scan) -> tuple[NDArray[np.float32], tuple[Notice, ...]]:
         """Return the plan's channels; the scan's own array where it holds just these."""
-        if self.channels == ("gray",) and "gray" not in scan.channels and set(LUMINANCE) <= set(scan.channels):
+        for_all = self.gray_as_all and not set(self.channels) & set(scan.channels)
+        if for_all and "gray" in scan.channels:
+            return np.repeat(scan.select(("gray",)).array, len(self.channels), axis=0), scan.notices
+        if (for_all or self.channels == ("gray",)) and _is_color_picture(scan):
             colors = scan.select(tuple(LUMINANCE)).array
             weights = np.array(tuple(LUMINANCE.values()), dtype=np.float32)
             gray = np.tensordot(weights, colors, axes=1)[None]
-            return gray, (*scan.notices, *_look_at_colors(colors))
+            return np.repeat(gray, len(self.channels), axis=0), (*scan.notices, *_look_at_colors(colors))
         picked = scan if scan.channels == self.channels else scan.select(self.channels)
         return picked.array.astype(np.float32, copy=False), scan.notices
 
@@ -175,6 +180,11 @@ class Plan(Settings):
             # A crop that comes first has left the scan behind, and only the head needs to be copied.
             frame = step.apply(frame if isinstance(step, SpatialStep) else _own(frame, array))
         return _own(frame, array)
+
+
+def _is_color_picture(scan: Scan) -> bool:
+    """True where there are colors and no gray channel beside them."""
+    return "gray" not in scan.channels and set(LUMINANCE) <= set(scan.channels)
 
 
 def _look_at_colors(colors: NDArray[np.float32]) -> tuple[Notice, ...]:
