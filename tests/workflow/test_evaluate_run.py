@@ -3,18 +3,26 @@
 import hashlib
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
-from gliascope.checkpoint import extend_model, load_model
+from gliascope.checkpoint import ModelFolder, extend_model, load_model
+from gliascope.datasets.lgg import LggSettings
+from gliascope.datasets.phantom_layouts import write_layout
+from gliascope.datasets.split_table import split_table
+from gliascope.errors import UsageError
 from gliascope.workflow.evaluate import evaluate
 from gliascope.workflow.run_folder import LOOKS_FILE, MODEL_FOLDER, RUN_FILE
 from gliascope.workflow.train import TrainedRun
 
 pytestmark = pytest.mark.train
+
+MakeModel = Callable[..., ModelFolder]
 
 
 def copy_of(run: TrainedRun, folder: Path, **facts: Any) -> Path:  # noqa: ANN401 - facts of the model
@@ -23,6 +31,24 @@ def copy_of(run: TrainedRun, folder: Path, **facts: Any) -> Path:  # noqa: ANN40
     (folder / LOOKS_FILE).unlink(missing_ok=True)
     extend_model(load_model(folder / MODEL_FOLDER), {}, facts)
     return folder
+
+
+def picture_run(folder: Path, make_model: MakeModel, **config: Any) -> Path:  # noqa: ANN401 - settings
+    """Return a finished run of a threshold model on slices, of which one holds no tumor."""
+    if not (folder / "data").is_dir():
+        write_layout("lgg", folder / "data", patients=1, shape=(64, 64, 8), size=64)
+        masks = sorted((folder / "data").rglob("*_mask.tif"))
+        Image.new("L", (64, 64)).save(masks[0])
+        for place, mask in enumerate(masks[1:], start=20):
+            Image.fromarray(np.pad(np.full((9, 9), 255, np.uint8), ((place, 55 - place), (9, 46)))).save(mask)
+    run = folder / f"run-{len(list(folder.glob('run-*')))}"
+    shutil.copytree(make_model(2).path, run / MODEL_FOLDER)
+    cases = LggSettings().cases(folder / "data")
+    (run / "split.csv").write_text(split_table({"train": cases[-1:], "test": cases[:-1]}))
+    (run / "config.json").write_text(json.dumps({"dataset": {"name": "lgg"}, **config}))
+    facts = {"name": "threshold", "dataset": "lgg", "data": str(folder / "data"), "split": "by patient", "warnings": []}
+    (run / RUN_FILE).write_text(json.dumps(facts))
+    return run
 
 
 def contents(folder: Path) -> dict[str, str]:
@@ -100,3 +126,25 @@ def test_looks_are_counted_and_leakage_is_told(segment_run: TrainedRun, tmp_path
     del tree["leakage"]
     (run / RUN_FILE).write_text(json.dumps(tree))
     assert evaluate(run).facts["leakage"] is None, "a run of an older version"
+
+
+def test_cases_without_tumor_are_left_out_on_demand(
+    classify_run: TrainedRun, tmp_path: Path, make_model: MakeModel
+) -> None:
+    run = picture_run(tmp_path, make_model)
+    everyone, narrowed = (evaluate(run, with_tumor=chosen).facts for chosen in (False, True))
+    assert (everyone["counts"]["cases"], everyone["left_out"]) == (7, 0)
+    assert (narrowed["counts"]["cases"], narrowed["left_out"], narrowed["with_tumor"]) == (6, 1, True)
+    assert narrowed["split"].endswith("; cases with tumor only")
+    assert narrowed["counts"]["both_empty"] == narrowed["counts"]["false_positive"] == 0
+    with pytest.raises(UsageError, match="--with-tumor does not apply to a classifier"):
+        evaluate(copy_of(classify_run, tmp_path / "c"), split="validation", with_tumor=True)
+
+
+def test_the_recipe_says_the_size_of_its_pixels(tmp_path: Path, make_model: MakeModel) -> None:
+    run = picture_run(tmp_path, make_model, score={"spacing_mm": [1.0, 1.0]})
+    facts = evaluate(run).facts
+    assert facts["protocol_facts"]["spacing_mm"] == [1.0, 1.0]
+    assert facts["summary"]["tumor"]["hd"]["n"] > 0
+    given = evaluate(run, spacing_mm=(2.0, 2.0)).facts
+    assert given["summary"]["tumor"]["hd"]["mean"] == 2 * facts["summary"]["tumor"]["hd"]["mean"]

@@ -96,6 +96,9 @@ def evaluate(
         typer.Option(metavar="MM", help="How far borders may lie apart and agree (nsd); 1 mm unless given."),
     ] = None,
     spacing: options.Spacing = None,
+    with_tumor: Annotated[
+        bool, typer.Option("--with-tumor", help="Score only cases whose reference mask holds tumor.")
+    ] = False,
     patients: Annotated[
         Path | None, typer.Option(metavar="CSV", help="case,patient: whose the label maps are, for the intervals.")
     ] = None,
@@ -113,15 +116,16 @@ def evaluate(
 
       gliascope evaluate runs/lgg
       gliascope evaluate runs/lgg --tolerance 2 --spacing 1,1
+      gliascope evaluate runs/lgg --with-tumor
       gliascope evaluate predictions/ references/ --scheme brats2023 --json -
       gliascope evaluate predictions/ references/ --protocol brats2023 --scheme brats2023 -o scores
     """
     with Session(json=json, quiet=quiet, debug=debug) as session:
         from gliascope.files.atomic import check_place
-        from gliascope.workflow.evaluate import FACTS_FILE
+        from gliascope.workflow.evaluate import FACTS_FILE, evaluation_folder
         from gliascope.workflow.evaluate import evaluate as score
 
-        own = f"evaluation-{split}" + ("" if protocol == "plain" else f"-{protocol}")
+        own = evaluation_folder(split, protocol, with_tumor=with_tumor)
         folder = output or (run / own if references is None else None)
         # The run's own evaluation folder is ours to replace; a folder that the user names is not.
         if output is not None:
@@ -135,6 +139,7 @@ def evaluate(
             protocol=protocol,
             tolerance_mm=tolerance,
             spacing_mm=options.millimeters(spacing),
+            with_tumor=with_tumor,
             patients=patients,
             backend=backend,
             device=device,

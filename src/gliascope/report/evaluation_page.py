@@ -13,6 +13,7 @@ from gliascope.report.charts import spread_chart
 from gliascope.report.curves import curve_charts
 from gliascope.report.frame import Section, fact_list, fragment, page
 from gliascope.report.metric_words import MetricWords
+from gliascope.report.pooled_section import pooled_section
 from gliascope.report.protocol_section import empty_masks_section, intervals_in_words, protocol_section
 from gliascope.report.score_tables import case_table, class_summary, confusion, region_summary, union
 from gliascope.report.tiles import Tile, tile_url
@@ -53,6 +54,7 @@ class EvaluationFacts(TypedDict, total=False):
     confusion: list[list[int]]
     summary: Mapping[str, Mapping[str, Any]]
     ci95: Mapping[str, Mapping[str, Any]]
+    pooled: Mapping[str, Any]
     calibration: Mapping[str, Any] | None
     leakage: Mapping[str, Any] | None
     test_looks: int | None
@@ -86,6 +88,7 @@ def evaluation_page(
     charts = _spread_charts(facts, words)
     if charts:
         sections.append(Section("Spread over cases", fragment("charts.html.j2", charts=charts), SPREAD_NOTE))
+    sections += pooled_section(facts, words)
     sections += calibration_section(facts)
     if gallery:
         tiles = [{"url": tile_url(each["image"]), "caption": each["caption"]} for each in gallery]

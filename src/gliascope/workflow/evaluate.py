@@ -23,6 +23,16 @@ from gliascope.workflow.run_folder import is_run
 FACTS_FILE = "evaluation.json"
 
 
+def evaluation_folder(split: str, protocol: str = "plain", *, with_tumor: bool = False) -> str:
+    """Return the name of the folder in which a run keeps one of its evaluations.
+
+    Example:
+        >>> evaluation_folder("test"), evaluation_folder("validation", "brats2023", with_tumor=True)
+        ('evaluation-test', 'evaluation-validation-brats2023-with-tumor')
+    """
+    return f"evaluation-{split}" + f"-{protocol}" * (protocol != "plain") + "-with-tumor" * with_tumor
+
+
 @dataclass(frozen=True)
 class Evaluation:
     """The scores: plain data as in ``evaluate --json``, and the page of a run or of two folders."""
@@ -48,6 +58,7 @@ def evaluate(
     protocol: str = "plain",
     tolerance_mm: float | None = None,
     spacing_mm: tuple[float, ...] | None = None,
+    with_tumor: bool = False,
     patients: str | Path | None = None,
     backend: str = "auto",
     device: str = "auto",
@@ -65,7 +76,9 @@ def evaluate(
             themselves. None: of NIfTI masks that of the protocol, if it has one (``brats2023``).
         protocol: How masks are scored, a name of ``metrics.PROTOCOLS``; numbers of two protocols do not compare.
         tolerance_mm: How far borders may lie apart and still agree (``nsd``); None: 1 mm. Of protocol ``plain`` only.
-        spacing_mm: Voxel size of masks that carry none, as pictures do.
+        spacing_mm: Voxel size of masks that carry none, as pictures do. None: of a run, what its recipe says
+            (``score.spacing_mm``).
+        with_tumor: Only cases whose reference holds tumor count, of masks.
         patients: A CSV ``case,patient`` for label maps, so that intervals take cases of one patient together.
         backend: ``auto``, ``openvino`` or ``torch``.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
@@ -74,8 +87,8 @@ def evaluate(
 
     Raises:
         UsageError: An option belongs to the other kind of evaluation, or there is no such protocol.
-        InputError: A reference has no prediction, grids differ, a file cannot be used, or the protocol needs a voxel
-            size that is not known.
+        InputError: A reference has no prediction, grids differ, a file cannot be used, the protocol needs a voxel size
+            that is not known, or no reference holds tumor and only such cases count.
         LabelError: The label values fit several schemes and none was named.
     """
     protocol_named(protocol)
@@ -90,6 +103,7 @@ def evaluate(
             protocol=protocol,
             tolerance_mm=tolerance_mm,
             spacing_mm=spacing_mm,
+            with_tumor=with_tumor,
         )
         return Evaluation(facts, page)
     if is_run(Path(run_or_predictions)):
@@ -98,7 +112,7 @@ def evaluate(
     run_options = {"data": data, "backend": backend, "device": device, "threads": threads, "split": split}
     defaults = {"backend": "auto", "device": "auto", "split": "test"}
     _refuse({k: v for k, v in run_options.items() if v != defaults.get(k)}, "label maps, where nothing is computed")
-    scores = MaskScores(protocol, tolerance_mm, spacing_mm)
+    scores = MaskScores(protocol, tolerance_mm, spacing_mm, with_tumor)
     folders = Path(run_or_predictions), Path(references)
     return _evaluate_folders(*folders, scores, scheme=scheme, patients=patients, progress=progress)
 
@@ -131,6 +145,8 @@ def _evaluate_folders(
     for number, pair in enumerate(pairs):
         progress("evaluate", number, len(pairs))
         reference = read_mask(pair.reference, named)
+        if scores.leaves_out(reference):
+            continue
         prediction = read_mask(pair.prediction, predicted_scheme(pair.prediction) or named)
         noticed += [*reference.notices, *prediction.notices]
         check_same_grid(reference.grid, prediction.grid, file=pair.prediction.name, against=pair.reference.name)

@@ -45,6 +45,7 @@ def evaluate_run(
     protocol: str = "plain",
     tolerance_mm: float | None = None,
     spacing_mm: tuple[float, ...] | None = None,
+    with_tumor: bool = False,
 ) -> tuple[dict[str, Any], str]:
     """Predict and score one part of a run's split; return the ``evaluate`` JSON and the page."""
     facts = read_run(run)
@@ -53,15 +54,15 @@ def evaluate_run(
     predictor = Predictor(model, **predictor_options)
     part = f"{split} of: {facts['split']}"
     if model.facts.task == "classify":
-        refuse_mask_options(protocol, tolerance_mm, spacing_mm)
+        refuse_mask_options(protocol, tolerance_mm, spacing_mm, with_tumor=with_tumor)
         scored, gallery = _classify_cases(predictor, cases, part, part_notices, progress)
     else:
-        scores = MaskScores(protocol, tolerance_mm, spacing_mm)
+        scores = MaskScores(protocol, tolerance_mm, spacing_mm or _spacing_of_recipe(run), with_tumor)
         scored, gallery = _segment_cases(predictor, cases, part, part_notices, progress, scores=scores)
     looks, unrecorded = record_look(run, split, protocol)
     scored["warnings"] += [notice.as_json() for notice in unrecorded]
     result = {
-        "name": f"{facts['name']}: {split} cases",
+        "name": f"{facts['name']}: {split} cases{' with tumor' if with_tumor else ''}",
         "model": model.facts.name,
         "model_sha256": model.fingerprint,
         "dataset": facts["dataset"],
@@ -73,6 +74,12 @@ def evaluate_run(
     return result, evaluation_page(result, curves=read_curves(run), gallery=gallery)
 
 
+def _spacing_of_recipe(run: Path) -> tuple[float, ...] | None:
+    """Return the voxel size that the recipe gives its pictures, which carry none."""
+    given = (read_config(run).get("score") or {}).get("spacing_mm")
+    return None if given is None else tuple(map(float, given))
+
+
 def _cases_of_run(
     run: Path, facts: dict[str, Any], split: str, data: str | Path | None
 ) -> tuple[tuple[Case, ...], tuple[Notice, ...]]:
@@ -81,7 +88,9 @@ def _cases_of_run(
     if not root.is_dir():
         hint = "Name where the data is now with --data ROOT."
         raise InputError("the data set of this run is not there", file=root, hint=hint, code="E_MISSING")
-    parts = split_cases(dataset.cases(root), SplitSettings(by="image", method="csv", path=str(run / SPLIT_FILE)))
+    parts = split_cases(
+        dataset.cases(root), SplitSettings(by="image", method="csv", path=str(run / SPLIT_FILE), validation=0)
+    )
     known = parts.parts()
     if split not in known:
         raise UsageError(f"unknown split '{split}'", hint=f"Known: {', '.join(known)}.")
@@ -123,6 +132,8 @@ def _segment_cases(
     for number, case in enumerate(cases):
         progress("evaluate", number, len(cases))
         scan, reference = case.read_pair()
+        if scores.leaves_out(reference):
+            continue
         result = _predicted(predictor, case, scan)
         if not isinstance(result, Segmentation):
             raise InputError("the model gives classes, not masks", file=case.id)

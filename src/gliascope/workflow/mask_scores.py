@@ -9,6 +9,7 @@ from gliascope.errors import GeometryError, InputError, Notice, UsageError, coun
 from gliascope.metrics import Protocol, protocol_named, region_pairs, summarize
 from gliascope.metrics.intervals import bootstrap_interval
 from gliascope.metrics.masks import MaskPair
+from gliascope.metrics.pooled import PooledVoxels
 from gliascope.scan import SPACING_RANGE_MM, LabelMap
 from gliascope.workflow.clusters import clusters_of, interval_facts, lonely_cases
 from gliascope.workflow.plain_json import without_nan
@@ -31,12 +32,16 @@ class MaskScores:
         protocol: A name of ``metrics.PROTOCOLS``.
         tolerance_mm: How far borders may lie apart and still agree; None: 1 mm, where the protocol has a tolerance.
         spacing_mm: Voxel size of masks that carry none, as pictures do.
+        with_tumor: Only cases whose reference holds tumor count; ask ``leaves_out`` of each.
     """
 
     protocol: str = "plain"
     tolerance_mm: float | None = None
     spacing_mm: tuple[float, ...] | None = None
+    with_tumor: bool = False
     rows: list[dict[str, Any]] = field(default_factory=list, init=False)
+    left_out: int = field(default=0, init=False)
+    _pooled: PooledVoxels = field(default_factory=PooledVoxels, init=False)
     _noticed: set[Notice] = field(default_factory=set, init=False)
     _given: tuple[float, ...] | None = field(default=None, init=False)
 
@@ -97,16 +102,31 @@ class MaskScores:
         row: dict[str, Any] = {"case": case, "patient": patient, "group": group}
         try:
             measured = replace(reference, grid=replace(reference.grid, spacing_mm=self._spacing(reference)))
-            for name, masks in region_pairs(prediction, measured, common, tolerance_mm=self._tolerance).items():
+            pairs = region_pairs(prediction, measured, common, tolerance_mm=self._tolerance)
+            for name, masks in pairs.items():
                 row[name] = {"outcome": masks.outcome, **self.rules.score(masks), **_sizes(masks)}
         except GeometryError as fault:
             fault.file = case if fault.file in ("", "prediction") else fault.file
             raise
+        self._pooled.add(prediction, reference, pairs, exclusive=regions is None)
         self.rows.append(row)
         return row
 
+    def leaves_out(self, reference: LabelMap) -> bool:
+        """Say whether a case does not count, for want of tumor in its reference; it is counted as left out then."""
+        without = self.with_tumor and not reference.array.any()
+        self.left_out += without
+        return without
+
     def facts(self, split: str, notices: Sequence[Notice]) -> dict[str, Any]:
-        """Return the ``evaluate`` JSON of masks; ``counts`` of empty masks are over cases and regions."""
+        """Return the ``evaluate`` JSON of masks; ``counts`` of empty masks are over cases and regions.
+
+        Raises:
+            InputError: Every case was left out.
+        """
+        if self.left_out and not self.rows:
+            cause = f"none of {counted(self.left_out, 'reference')} holds tumor"
+            raise InputError(cause, hint="Leave --with-tumor out.", code="E_EMPTY")
         regions = list(dict.fromkeys(name for row in self.rows for name in row if name not in NOT_REGIONS))
         outcomes = [row[name]["outcome"] for row in self.rows for name in regions if name in row]
         own = sorted(self._noticed, key=lambda notice: notice.code)
@@ -118,13 +138,16 @@ class MaskScores:
                 **self.rules.facts(self._tolerance),
                 "spacing_mm": None if self._given is None else list(self._given),
             },
-            "split": split,
+            "split": f"{split}; cases with tumor only" if self.with_tumor else split,
+            "with_tumor": self.with_tumor,
+            "left_out": self.left_out,
             "counts": {
                 "cases": len(self.rows),
                 **{name: outcomes.count(name) for name in ("both_empty", "missed", "false_positive")},
             },
             "intervals": interval_facts(self.rows),
             "summary": {name: self._summary(name) for name in regions},
+            "pooled": without_nan(self._pooled.facts(clusters_of(self.rows)[0])),
             "cases": [without_nan(row) for row in self.rows],
             "warnings": [notice.as_json() for notice in dict.fromkeys(noticed)],
         }
@@ -163,13 +186,16 @@ class MaskScores:
         return found
 
 
-def refuse_mask_options(protocol: str, tolerance_mm: float | None, spacing_mm: tuple[float, ...] | None) -> None:
+def refuse_mask_options(
+    protocol: str, tolerance_mm: float | None, spacing_mm: tuple[float, ...] | None, *, with_tumor: bool = False
+) -> None:
     """Refuse what only acts on masks, where a classifier is scored.
 
     Raises:
         UsageError: An option is not as it stands unless given.
     """
     given = {"protocol": protocol != "plain", "tolerance": tolerance_mm is not None, "spacing": spacing_mm is not None}
+    given["with-tumor"] = with_tumor
     for name in (name for name, is_given in given.items() if is_given):
         raise UsageError(f"--{name} does not apply to a classifier", hint="See gliascope evaluate --help.")
 

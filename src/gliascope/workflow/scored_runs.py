@@ -53,9 +53,10 @@ class ScoredRun:
     def system(self) -> str:
         """What makes runs repeats of one experiment: every setting but seed, fold and draw of the split, as text.
 
-        So is the part that was scored: validation cases chose the weights, and are not pooled with test cases.
+        So is the part that was scored: validation cases chose the weights, and are not pooled with test cases; nor are
+        cases with tumor alone with all.
         """
-        scored = str(self.evaluation.get("split")).split(" ")[0]
+        scored = str(self.evaluation.get("split")).split(" ")[0], bool(self.evaluation.get("with_tumor"))
         return json.dumps([self.settings, scored], sort_keys=True) if self.config else str(self.file.resolve())
 
     @property
