@@ -55,7 +55,13 @@ Run = Callable[..., FitResult]
 def train_tiny(tmp_path: Path) -> Run:
     """Return a function that trains a tiny U-Net with dropout in ``tmp_path/<name>``."""
 
-    def train(name: str = "run", *, fills: tuple[float, ...] = (0.0,) * 4, **options: Any) -> FitResult:  # noqa: ANN401 - any setting
+    def train(
+        name: str = "run",
+        *,
+        fills: tuple[float, ...] = (0.0,) * 4,
+        validating: int = 2,
+        **options: Any,  # noqa: ANN401 - any setting
+    ) -> FitResult:
         arguments = {"resume", "progress", "epoch_done", "memory_limit", "announce", "seed"}
         given = {key: options.pop(key) for key in arguments & set(options)}
         settings = load_settings(TrainingSettings, {**SETTINGS, **options})
@@ -63,7 +69,7 @@ def train_tiny(tmp_path: Path) -> Run:
         return fit(
             network,
             [Square(number, fill=fill) for number, fill in enumerate(fills)],
-            [Square(number) for number in range(4, 6)],
+            [Square(number) for number in range(4, 4 + validating)],
             settings,
             outputs=Outputs("regions", ("tumor",)),
             run=tmp_path / name,

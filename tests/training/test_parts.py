@@ -69,6 +69,22 @@ def test_foreground_is_for_segmenters_and_both_parts_need_samples() -> None:
         )
 
 
+def test_without_validation_nothing_may_depend_on_it() -> None:
+    def gather_alone(**options: Any) -> Parts:  # noqa: ANN401 - any setting
+        settings = load_settings(TrainingSettings, {"keep": "last", **options})
+        outputs = Outputs("regions", ("tumor",))
+        return gather_parts(nn.Identity(), [Volume("a", (1, 8, 8))], [], settings, outputs, seed=1)
+
+    assert len(gather_alone().validation) == 0
+    for options, named in (
+        ({"early_stopping": {}}, "early_stopping"),
+        ({"schedule": {"name": "plateau"}}, "'plateau'"),
+        ({"monitor": "val_loss"}, "monitor 'val_loss'"),
+    ):
+        with pytest.raises(ConfigError, match=rf"{named} needs validation cases"):
+            gather_alone(**options)
+
+
 def test_validation_sees_whole_volumes_unless_they_are_too_large() -> None:
     patch = {"patch_size": [4, 4, 4], "batch_size": 2}
     whole, middle = gather(patch), gather({**patch, "whole_volume_voxels": 511})

@@ -106,6 +106,28 @@ def test_split_must_leave_cases_to_validate(tmp_path: Path) -> None:
         )
 
 
+def test_a_run_without_validation_ships_its_last_epoch_and_goes_on_with_later_settings(tmp_path: Path) -> None:
+    overrides = [*SEGMENT, "dataset.patients=3", "split.fractions=[0.7, 0.0, 0.3]", "training.keep=last"]
+
+    def go(**options: bool) -> TrainedRun:
+        place = tmp_path / "data", tmp_path / "run"
+        return train("demo-segment", *place, overrides=overrides, cache=tmp_path / "c", **options)  # type: ignore[arg-type]
+
+    run = go()
+    assert run.facts["cases"]["validation"] == 0
+    assert (run.facts["keep"], run.facts["best_epoch"], list(run.facts["metrics"])) == ("last", 1, ["train_loss"])
+    assert [w["text"] for w in run.facts["warnings"] if w["code"] == "W_NOT_CALIBRATED"] == [
+        "The temperature stays 1: 0 validation patients of the 5 that are needed."
+    ]
+    assert load_model(run.model).facts.parity is not None
+    assert "the last of 1 epochs" in (run.model / "README.md").read_text()
+    assert "the last is kept" in (run.folder / "report.html").read_text()
+    config = json.loads((run.folder / "config.json").read_text())
+    del config["training"]["gradient_clip"]  # as if it were started before there was such a setting
+    (run.folder / "config.json").write_text(json.dumps(config))
+    assert go(resume=True).facts["epochs"] == 1
+
+
 def test_class_missing_from_training_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="classes"):
         train(

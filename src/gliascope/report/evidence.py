@@ -166,6 +166,8 @@ def selection(source: Source) -> str:
     best, settings = source.run.get("best_epoch"), source.config.get("training") or {}
     if best is None:
         return ""
+    if settings.get("keep") == "last":
+        return f"The last of {source.run.get('epochs')} epochs; no score chose it."
     score = settings.get("monitor", "auto")
     by = (
         ("validation loss" if source.run.get("task") == "classify" else "mean validation Dice")

@@ -25,6 +25,7 @@ class RunFacts(TypedDict, total=False):
     network: Mapping[str, Any]
     epochs: int
     best_epoch: int | None
+    keep: str
     seconds: float
     device: str
     licence: str
@@ -76,7 +77,7 @@ def _key_figures(facts: Mapping[str, Any], network: Mapping[str, Any]) -> list[d
     rows: list[tuple[str, object, object]] = [
         ("Network", network.get("name"), ""),
         ("Parameters", network.get("parameters"), ""),
-        ("Epochs", facts.get("epochs"), f"best: {facts['best_epoch']}" if facts.get("best_epoch") else ""),
+        ("Epochs", facts.get("epochs"), _kept(facts)),
         (
             "Time",
             None if facts.get("seconds") is None else wording.duration(facts["seconds"]),
@@ -89,6 +90,13 @@ def _key_figures(facts: Mapping[str, Any], network: Mapping[str, Any]) -> list[d
         for label, value, note in rows
         if value is not None
     ]
+
+
+def _kept(facts: Mapping[str, Any]) -> str:
+    """Say which epoch's weights were kept."""
+    if facts.get("keep") == "last":
+        return "the last is kept"
+    return f"best: {facts['best_epoch']}" if facts.get("best_epoch") else ""
 
 
 def _leaking(leakage: Mapping[str, Any]) -> list[tuple[str, object, object]]:

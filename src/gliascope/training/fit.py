@@ -6,11 +6,12 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from torch import nn
 
 from gliascope.errors import ConfigError, Notice, UsageError
+from gliascope.settings import load_settings
 from gliascope.training.checkpoint_io import best_weights, newest_good, stems
 from gliascope.training.data import Sample
 from gliascope.training.guards import locked, machine_faults, quiet_and_restored
@@ -33,10 +34,10 @@ class FitResult:
     """What a training has come to.
 
     Args:
-        best_epoch: The epoch whose weights are kept as the best, from 1.
+        best_epoch: The epoch whose weights are kept, from 1: the best, or with ``training.keep = "last"`` the last.
         epochs: Epochs done.
         stopped_early: The score did not rise any more.
-        metrics: The best epoch's scores.
+        metrics: That epoch's scores.
         history: Every epoch's row, as in ``metrics.csv``.
         seconds: Spent in all epochs, those of interrupted parts included.
         parameters: Trained values of the network.
@@ -76,16 +77,16 @@ def fit(
     epoch_done: EpochCallback | None = None,
     memory_limit: int | None = None,
 ) -> FitResult:
-    """Train a network and keep its last state and its best weights in a run folder.
+    """Train a network and keep its last state and its best (or last) weights in a run folder.
 
     On a CPU, with the same number of threads, the result depends on the arguments alone: not on workers, nor on
     whether the training was interrupted and resumed between or within epochs (an unfinished epoch is done again).
 
     Args:
-        network: Returns logits; its first weights are those it comes with. It is trained in place; the best weights
-            are in the run folder.
+        network: Returns logits; its first weights are those it comes with. It is trained in place; the weights to
+            keep are in the run folder.
         train: Prepared training samples.
-        validation: Prepared validation samples, at least one.
+        validation: Prepared validation samples, at least one unless the last epoch is kept.
         settings: How.
         outputs: What the network's outputs stand for.
         run: The run folder: ``checkpoints/``, ``metrics.csv``, ``tensorboard/``.
@@ -116,6 +117,7 @@ def fit(
         setup = choose_setup(network, settings, device=device, axes=len(train[0].shape) - 1)
         keeper = Keeper(
             run,
+            keep=settings.keep,
             monitor=monitored(settings.monitor, outputs),
             stopping=settings.early_stopping,
             facts=run_facts(network, parts, settings, outputs, seed=seed),
@@ -135,12 +137,12 @@ def fit(
                 run_training(learner, parts, settings, setup, keeper, tell=tell, resume=stem)
         if keeper.interrupted:
             raise KeyboardInterrupt
-    best = keeper.best_epoch()
+    kept = keeper.kept_epoch()
     return FitResult(
-        best_epoch=best,
+        best_epoch=kept,
         epochs=len(keeper.history),
         stopped_early=keeper.stopped_early(),
-        metrics=keeper.history[best - 1],
+        metrics=keeper.history[kept - 1],
         history=tuple(keeper.history),
         seconds=math.fsum(row["seconds"] or 0.0 for row in keeper.history),
         parameters=sum(p.numel() for p in network.parameters()),
@@ -163,7 +165,7 @@ def _resume_from(
         return None, ()
     stem, tree, notices = found
     state = tree["callbacks"][keeper.state_key]
-    changed = changed_facts(state["facts"], keeper.facts)
+    changed = changed_facts(_with_defaults(state["facts"]), keeper.facts)
     prolonged = settings.schedule.name in FIXED_LENGTH and state["epochs"] != settings.epochs
     changed += ["settings.epochs (the schedule depends on it)"] if prolonged else []
     if changed:
@@ -171,3 +173,12 @@ def _resume_from(
         raise ConfigError(f"was started with other {', '.join(changed)}", file=run, hint=hint, code="E_CHANGED")
     keeper.load_state_dict(state)
     return stem, notices
+
+
+def _with_defaults(facts: dict[str, Any]) -> dict[str, Any]:
+    """Add the settings that did not exist yet when a training was started: it had what is their default now."""
+    try:
+        settings = load_settings(TrainingSettings, facts["settings"], file="")
+    except ConfigError:
+        return facts  # it names a setting that is gone; the comparison says which
+    return {**facts, "settings": settings.without_length().model_dump(mode="json")}

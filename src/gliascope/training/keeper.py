@@ -1,4 +1,4 @@
-"""What a training leaves behind after every epoch: its curves, the last state and the best weights."""
+"""What a training leaves behind after every epoch: its curves, the last state and the weights that are kept."""
 
 import csv
 import io
@@ -6,7 +6,7 @@ import math
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import lightning.pytorch as pl
 from lightning.pytorch.callbacks import Checkpoint
@@ -21,7 +21,8 @@ from gliascope.training.scores import score_names
 from gliascope.training.settings import EarlyStopping
 
 Row = dict[str, float | None]
-"""One epoch: ``epoch`` (from 1), ``lr``, ``seconds``, ``train_loss``, ``val_loss`` and the scores; None: undefined."""
+"""One epoch: ``epoch`` (from 1), ``lr``, ``seconds``, ``train_loss`` and, where there is validation, ``val_loss`` and
+the scores; None: undefined."""
 
 EpochCallback = Callable[[Mapping[str, float | None]], None]
 
@@ -48,7 +49,8 @@ class Keeper(Checkpoint):
 
     Args:
         run: The run folder.
-        monitor: The score that decides which epoch is best.
+        keep: Which epoch's weights are kept.
+        monitor: The score that decides which epoch is best; used only to keep that one or to stop early.
         stopping: When to end early, or None.
         facts: What must be the same when the training is resumed; stored with every checkpoint.
         epochs: Epochs asked for, stored too.
@@ -59,6 +61,7 @@ class Keeper(Checkpoint):
         self,
         run: Path,
         *,
+        keep: Literal["best", "last"],
         monitor: str,
         stopping: EarlyStopping | None,
         facts: dict[str, Any],
@@ -66,6 +69,7 @@ class Keeper(Checkpoint):
         epoch_done: EpochCallback | None,
     ) -> None:
         self.run = run
+        self.keep = keep
         self.monitor = monitor
         self.stopping = stopping
         self.facts = facts
@@ -92,7 +96,7 @@ class Keeper(Checkpoint):
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Hand the losses of the epochs before to the schedule, and open the curves."""
         if isinstance(pl_module, Learner):
-            pl_module.losses = [row["val_loss"] or 0.0 for row in self.history]
+            pl_module.losses = [row["val_loss"] or 0.0 for row in self.history if "val_loss" in row]
         if trainer.is_global_zero:
             folder = self.run / TENSORBOARD_FOLDER
             self._board = SummaryWriter(str(folder), purge_step=len(self.history) + 1)
@@ -103,13 +107,12 @@ class Keeper(Checkpoint):
         self._began = time.monotonic()
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Keep the epoch: best weights first, then the state that names them, then the curves."""
+        """Keep the epoch: its weights if they are wanted, then the state that names them, then the curves."""
         if not isinstance(pl_module, Learner):
             return
         row = self._row(trainer, pl_module)
         self.history.append(row)
-        waited = self.waited()
-        if waited == 0 and trainer.is_global_zero:
+        if self.kept_epoch() == len(self.history) and trainer.is_global_zero:
             weights = pl_module.network.state_dict()
             stem = checkpoint_io.stem_of(self.run, "best", len(self.history))
             checkpoint_io.write_pair(stem, {"weights": weights, "row": row, "facts": self.facts})
@@ -134,6 +137,10 @@ class Keeper(Checkpoint):
         if self._board is not None:
             self._board.close()
             self._board = None
+
+    def kept_epoch(self) -> int:
+        """Return the epoch whose weights are kept so far, from 1; 0 before the first."""
+        return len(self.history) if self.keep == "last" else self.best_epoch()
 
     def best_epoch(self) -> int:
         """Return the best epoch so far, from 1; 0 before the first."""

@@ -54,7 +54,7 @@ class Learner(pl.LightningModule):
         self.memory_format = memory_format
         self.rate = settings.optimizer.lr
         self.losses: list[float] = []
-        """Validation losses so far, for the schedule."""
+        """Validation losses so far, for the schedule; none without validation."""
         self.scores: Scores = {}
         """Of the epoch that has just ended."""
         self._tally: Tally | None = None
@@ -80,6 +80,7 @@ class Learner(pl.LightningModule):
             for group in optimizer.param_groups:
                 group["lr"] = self.rate
         self._sum = torch.zeros(2, dtype=torch.float64, device=self.device)
+        self.scores = {}
 
     def transfer_batch_to_device(self, batch: Any, device: torch.device, dataloader_idx: int) -> Any:  # noqa: ANN401
         """Move a batch; an error that came instead of one is raised.
@@ -159,10 +160,11 @@ class Learner(pl.LightningModule):
         """
         total, count = self._over_devices(self._sum).tolist()
         self.scores = {"train_loss": total / count, **self.scores}
+        validation = [self.scores["val_loss"]] if "val_loss" in self.scores else []
         finite = all(bool(torch.isfinite(p).all()) for p in self.network.parameters())
-        if not finite or not math.isfinite(total) or not math.isfinite(self.scores["val_loss"]):
+        if not finite or not all(math.isfinite(loss) for loss in (total, *validation)):
             raise _diverged(f"epoch {self.current_epoch + 1} ended with values that are no numbers")
-        self.losses.append(self.scores["val_loss"])
+        self.losses += validation
 
     def _over_devices(self, counts: Tensor) -> Tensor:
         summed: Tensor = self.trainer.strategy.reduce(counts, reduce_op="sum")

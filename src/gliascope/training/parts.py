@@ -23,7 +23,7 @@ class Parts:
     Args:
         training: What is trained on.
         sampler: How it is drawn.
-        validation: What is scored; whole items, or the middle patch of volumes that are too large.
+        validation: What is scored; whole items, or the middle patch of volumes that are too large. It may be empty.
         validation_sampler: How it is drawn.
         validation_batch: Items scored at once; whole volumes go one by one.
         image: Shape of one training image, ``(C, *S)``.
@@ -61,20 +61,25 @@ def gather_parts(
     """Check samples against settings and network, and return what a training draws from.
 
     Raises:
-        InputError: There is nothing to train on or to validate with.
-        ConfigError: Sampling or patch size do not fit the task.
+        InputError: There is nothing to train on, or nothing to validate with where that is needed.
+        ConfigError: Sampling or patch size do not fit the task, or a setting needs validation samples and there are
+            none.
         GeometryError: Images do not fit the network.
     """
-    if not train or not validation:
+    if not train or (not validation and settings.keep == "best"):
         cause = f"there are {len(train)} samples to train and {len(validation)} to validate"
-        raise InputError(cause, hint="Both need at least one; check the split.", code="E_EMPTY")
+        hint = "Both need at least one; check the split. With training.keep = 'last' none need validate."
+        raise InputError(cause, hint=hint, code="E_EMPTY")
+    if not validation:
+        _check_unvalidated(settings)
     _check_sampling(settings, outputs)
     patch = _checked_patch(network, train[0].shape, settings)
     training, sampler = training_items(train, outputs, settings.sampling, patch=patch, seed=seed)
-    largest = max((sample.shape for sample in validation), key=math.prod)
+    image = (train[0].shape[0], *patch) if patch is not None else train[0].shape
+    largest = max((sample.shape for sample in validation), key=math.prod, default=image)
     whole = patch is None or math.prod(largest[1:]) <= settings.whole_volume_voxels
     scored = Items(validation, outputs, seed=seed, patch=None if whole else patch)
-    if not len(scored):
+    if validation and not len(scored):
         raise InputError("there is nothing to validate with", hint="Check the slice selection.", code="E_EMPTY")
     shape = "x".join(map(str, largest[1:]))
     text = f"Validation volumes up to {shape} are scored on the patch in their middle (training.whole_volume_voxels)."
@@ -84,7 +89,7 @@ def gather_parts(
         validation=scored,
         validation_sampler=ValidationSampler(len(scored)),
         validation_batch=1 if whole and len(largest) == 4 else settings.batch_size,
-        image=(train[0].shape[0], *patch) if patch is not None else train[0].shape,
+        image=image,
         validation_image=largest if whole or patch is None else (largest[0], *patch),
         notices=() if whole else (Notice("W_VALIDATION_PATCH", "", text),),
         batch_size=settings.batch_size,
@@ -112,6 +117,19 @@ def changed_facts(before: Any, now: Any, path: str = "") -> list[str]:  # noqa: 
         keys = sorted(set(before) | set(now))
         return [p for k in keys for p in changed_facts(before.get(k), now.get(k), f"{path}.{k}" if path else k)]
     return [] if before == now else [path]
+
+
+def _check_unvalidated(settings: TrainingSettings) -> None:
+    """Refuse what cannot be without validation samples."""
+    needing = {
+        "training.early_stopping": settings.early_stopping is not None,
+        "training.schedule 'plateau'": settings.schedule.name == "plateau",
+        f"training.monitor '{settings.monitor}'": settings.monitor != "auto",
+    }
+    for name, needs in needing.items():
+        if needs:
+            hint = "Leave it out, or let the split validate."
+            raise ConfigError(f"{name} needs validation cases, and there are none", hint=hint)
 
 
 def _check_sampling(settings: TrainingSettings, outputs: Outputs) -> None:

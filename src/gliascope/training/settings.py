@@ -39,6 +39,8 @@ class TrainingSettings(Settings):
     sampling: SamplingSettings = SamplingSettings()
     patch_size: tuple[PositiveInt, ...] | None = None
     """Size of random patches, for volumes; none: whole prepared images."""
+    keep: Literal["best", "last"] = "best"
+    """Which epoch's weights are kept; ``last`` needs no validation cases."""
     monitor: str = "auto"
     """The validation score that decides which epoch is best; ``auto``: ``dice_mean``, or ``val_loss`` of classifiers.
     Losses should fall, every other score rise."""

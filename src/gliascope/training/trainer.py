@@ -77,9 +77,15 @@ def run_training(
     )
     pin = setup.device.type == "cuda"
     training = loader(parts.training, parts.sampler, batch_size=settings.batch_size, workers=settings.workers, pin=pin)
-    scoring = loader(
-        parts.validation, parts.validation_sampler, batch_size=parts.validation_batch, workers=settings.workers, pin=pin
-    )
+    scoring = None
+    if len(parts.validation):
+        scoring = loader(
+            parts.validation,
+            parts.validation_sampler,
+            batch_size=parts.validation_batch,
+            workers=settings.workers,
+            pin=pin,
+        )
     # Lightning opens the training data before it says which epoch it is, and worker processes read ahead at once.
     parts.sampler.set_epoch(len(keeper.history))
     try:

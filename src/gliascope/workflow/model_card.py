@@ -23,13 +23,12 @@ def model_card(facts: ModelFacts) -> str:
         *_leakage(training.get("leakage") or {}),
         f"- **Data licence**: {training.get('licence')}; it may limit what these weights can be used for",
         f"- **Data SHA-256**: `{training.get('data_sha256')}`",
-        f"- **Recipe**: `{training.get('recipe')}`, seed {training.get('seed')}, "
-        f"best of {training.get('epochs')} epochs: {training.get('best_epoch')}",
+        f"- **Recipe**: `{training.get('recipe')}`, seed {training.get('seed')}, {_kept(training)}",
         f"- **Code**: gliascope {training.get('gliascope_version')}, {training.get('created')}",
         "",
         "## Figures",
         "",
-        "Validation figures chose the epoch, so they flatter the model; `gliascope evaluate` opens the test set.",
+        _figures_note(training),
         "",
         "| measure | value |",
         "|---|---|",
@@ -42,6 +41,20 @@ def model_card(facts: ModelFacts) -> str:
         "",
     ]
     return "\n".join(lines)
+
+
+def _kept(training: dict[str, Any]) -> str:
+    """Say which epoch's weights these are."""
+    if training.get("keep") == "last":
+        return f"the last of {training.get('epochs')} epochs"
+    return f"best of {training.get('epochs')} epochs: {training.get('best_epoch')}"
+
+
+def _figures_note(training: dict[str, Any]) -> str:
+    """Say what the figures of the training are worth."""
+    if training.get("keep") != "last":
+        return "Validation figures chose the epoch, so they flatter the model; `gliascope evaluate` opens the test set."
+    return "Figures of the last epoch, which no score chose; `gliascope evaluate` opens the test set."
 
 
 def _leakage(known: dict[str, Any]) -> list[str]:

@@ -132,13 +132,25 @@ def read_curves(folder: Path) -> dict[str, list[float | None]]:
 
 
 def _check_same(folder: Path, config: dict[str, Any], split: str) -> None:
-    changed = [name for name in sorted(_differences(read_config(folder), config)) if name not in LENGTH]
+    before = _with_defaults(read_config(folder))
+    changed = [name for name in sorted(_differences(before, config)) if name not in LENGTH]
     if changed:
         hint = "Resume with the settings it was started with, or start another run."
         raise ConfigError(f"was started with other settings: {', '.join(changed)}", file=folder, hint=hint)
     if (folder / SPLIT_FILE).read_text() != split:
         hint = "The data has changed; start another run."
         raise ConfigError("was started with another split of the cases", file=folder, hint=hint)
+
+
+def _with_defaults(config: dict[str, Any]) -> dict[str, Any]:
+    """Add the settings that did not exist yet when a run was started: it had what is their default now."""
+    from gliascope.config import RunConfig  # with PyTorch, which only a training has
+
+    recipe = {name: value for name, value in config.items() if name != "fold"}
+    try:
+        return {**config, **load_settings(RunConfig, recipe, file=CONFIG_FILE).resolved()}
+    except ConfigError:
+        return config  # it names what is gone; the comparison says which
 
 
 def _differences(before: Any, now: Any, path: str = "") -> list[str]:  # noqa: ANN401 - any plain data

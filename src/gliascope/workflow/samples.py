@@ -59,14 +59,14 @@ def training_samples(entries: Sequence[CacheEntry], slices: SliceSettings | None
     """Choose the slices of each case; cases without a slice are left out.
 
     Raises:
-        InputError: No slice of any case is kept.
+        InputError: There are cases, and no slice of any is kept.
     """
     samples = []
     for entry in entries:
         kept = None if slices is None or entry.layout == "volume" else _kept(entry, slices)
         if kept is None or kept:
             samples.append(TrainingSample(entry, kept))
-    if not samples:
+    if entries and not samples:
         raise InputError("no slice of any case is kept", hint="Widen [slices] in the recipe.", code="E_SLICES")
     return samples
 

@@ -1,4 +1,4 @@
-"""From a finished training to a model folder: weights of the best epoch, temperature, card, fast form with parity."""
+"""From a finished training to a model folder: weights of the kept epoch, temperature, card, fast form with parity."""
 
 import math
 from collections.abc import Sequence
@@ -39,7 +39,10 @@ def ship_model(
     threads: int | None = None,
     progress: ProgressCallback = silent,
 ) -> list[dict[str, str]]:
-    """Write the model folder from the best epoch, with its temperature, OpenVINO form and parity; return warnings."""
+    """Write the model folder from the kept epoch, with its temperature, OpenVINO form and parity; return warnings.
+
+    Without validation cases the temperature stays 1, and training cases show the parity.
+    """
     from gliascope.training.fit import best_weights
 
     kept = (
@@ -52,6 +55,7 @@ def ship_model(
         "seed",
         "epochs",
         "best_epoch",
+        "keep",
         "gliascope_version",
         "created",
     )
@@ -76,7 +80,7 @@ def ship_model(
     facts = facts.model_copy(update={"temperature": found.temperature, "calibration": found.facts})
     save_model(folder, weights, facts, model_card(facts), overwrite=True)
     warnings = [notice.as_json() for notice in found.notices]
-    inputs = [_probe(entry) for entry in validation[:PARITY_CASES]]
+    inputs = [_probe(entry) for entry in (validation or training)[:PARITY_CASES]]
     try:
         export_model(folder, to="openvino", inputs=inputs)
     except ModelError as fault:

@@ -95,9 +95,9 @@ def train(
     if split is not None:
         settings = config.split.model_copy(update={"method": "csv", "path": str(split)})
     settings, parts = _divided(config, _usable(config, config.dataset.cases(root), root), settings, fold)
-    if not parts.train or not parts.validation:
+    if not parts.train or not (parts.validation or config.training.keep == "last"):
         cause = f"split '{parts.name}' leaves {len(parts.train)} cases to train and {len(parts.validation)} to validate"
-        raise InputError(cause, file=root, hint="Both need at least one.", code="E_SPLIT")
+        raise InputError(cause, file=root, hint="Both need at least one, unless training.keep = 'last'.", code="E_SPLIT")
     _check_classes(config, parts)
     resolved = {**config.resolved(), "split": settings.model_dump(mode="json"), "fold": fold}
     table = split_table(parts.parts())
@@ -245,6 +245,7 @@ def _run_facts(
         "seed": config.seed,
         "epochs": result.epochs,
         "best_epoch": result.best_epoch,
+        "keep": config.training.keep,
         "metrics": {k: v for k, v in result.metrics.items() if k not in ("epoch", "seconds", "lr")},
         "seconds": round(result.seconds, 1),
         "device": result.device,
