@@ -8,7 +8,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 from gliascope.errors import InputError
 from gliascope.files import hdf5, nifti, picture
@@ -196,6 +196,7 @@ class Case:
         split: The data set's own split (``train``, ``validation``, ``test``), or None.
         group: A set of cases that must stay together although the patient is unknown, or None.
         facts: Further columns of the data set (fold, age …), as text.
+        pinned: The part it belongs to whatever a split draws, or None.
     """
 
     id: str
@@ -206,6 +207,7 @@ class Case:
     split: str | None = None
     group: str | None = None
     facts: Mapping[str, str] = field(default_factory=dict)
+    pinned: Literal["train"] | None = None
 
     @property
     def has_reference(self) -> bool:

@@ -13,7 +13,9 @@ from gliascope.datasets.table import FORMULA_STARTS, formula_safe, read_table
 from gliascope.errors import InputError
 
 _COLUMNS = ("path", "patient", "group", "label", "split")
-_SPLITS = ("train", "validation", "test")
+DROPPED = "dropped"
+"""Stands in the table for cases that take no part, and could be scored on."""
+_SPLITS = ("train", "validation", "test", DROPPED)
 
 
 def split_table(parts: Mapping[str, Sequence[Case]], root: Path | None = None) -> str:
@@ -40,7 +42,7 @@ def split_table(parts: Mapping[str, Sequence[Case]], root: Path | None = None) -
 
 @dataclass(frozen=True)
 class Placed:
-    """What a table says of one case: its part (``""``: nothing), its patient and group where named."""
+    """What a table says of one case: its part (``""``: nothing, or ``dropped``), its patient and group where named."""
 
     part: str = ""
     patient: str | None = None

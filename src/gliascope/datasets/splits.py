@@ -8,60 +8,28 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal, Self
 
 import numpy as np
-from pydantic import Field, PositiveInt, model_validator
 
 from gliascope.case import Case
-from gliascope.datasets.split_table import Placed, read_split_table
+from gliascope.datasets.split_settings import FOLDED, SplitSettings
+from gliascope.datasets.split_table import DROPPED, Placed, read_split_table
 from gliascope.datasets.split_units import Unit, generator, layers, share_out, shuffled, unit_of, validating
 from gliascope.errors import ConfigError, InputError, Notice, counted
-from gliascope.settings import Settings
+
+__all__ = ["PARTS", "Split", "SplitSettings", "split_cases"]
 
 PARTS: tuple[str, str, str] = ("train", "validation", "test")
 
 _SHOWN = 3
 
 
-class SplitSettings(Settings):
-    """How cases are divided."""
-
-    by: Literal["patient", "image"] = "patient"
-    """What stays together. ``image`` lets one patient's images fall on both sides and is named so everywhere."""
-    method: Literal["random", "stratified", "kfold", "own", "csv"] = "random"
-    """``own``: the data set's split or fold. ``csv``: the table at ``path``. ``kfold``: fold ``fold`` is the test."""
-    fractions: tuple[float, float, float] = (0.7, 0.15, 0.15)
-    """Shares of training, validation and test; for ``random`` and ``stratified``."""
-    folds: PositiveInt = 5
-    """Number of folds, at least 2."""
-    fold: PositiveInt = 1
-    """Which fold is tested, from 1."""
-    seed: int = Field(default=0, ge=0)
-    """Which draw."""
-    validation: float = Field(default=0.15, ge=0, lt=1)
-    """Share of the training units that validate, for ``kfold`` and for ``own`` and ``csv`` without validation."""
-    path: str | None = None
-    """The table of ``csv``."""
-
-    @model_validator(mode="after")
-    def _check(self) -> Self:
-        if min(self.fractions) < 0 or abs(sum(self.fractions) - 1) > 1e-6 or self.fractions[0] == 0:
-            raise ValueError(
-                f"fractions must be at least 0, sum to 1 and leave something to train; got {self.fractions}"
-            )
-        if self.folds < 2 or self.fold > self.folds:
-            raise ValueError(f"fold {self.fold} of {self.folds}: folds are numbered from 1 and there are at least 2")
-        if (self.path is None) == (self.method == "csv"):
-            raise ValueError("path belongs to method 'csv', and only there")
-        return self
-
-
 @dataclass(frozen=True)
 class Split:
     """Cases in three parts, with a name that says how they got there.
 
-    Each part keeps the order of the cases as given. Validation and test may be empty where their share is 0.
+    Each part keeps the order of the cases as given. Validation and test may be empty where their share is 0. Cases
+    that were ``dropped`` take no part, but stand in the table.
     """
 
     name: str
@@ -69,10 +37,15 @@ class Split:
     validation: tuple[Case, ...]
     test: tuple[Case, ...]
     notices: tuple[Notice, ...] = ()
+    dropped: tuple[Case, ...] = ()
 
     def parts(self) -> Mapping[str, tuple[Case, ...]]:
         """Return the cases by part name."""
         return dict(zip(PARTS, (self.train, self.validation, self.test), strict=True))
+
+    def listed(self) -> Mapping[str, tuple[Case, ...]]:
+        """Return the cases by part name, and those that were dropped where there are any."""
+        return {**self.parts(), **({DROPPED: self.dropped} if self.dropped else {})}
 
 
 def split_cases(
@@ -85,26 +58,29 @@ def split_cases(
     """Divide cases.
 
     Where no patient and no group is known, a split by patient cannot be had: it is by image then, named so, and a
-    notice says it. So does every split that separates images of one patient or group.
+    notice says it. So does every split that separates images of one patient or group. Units with a case that is
+    ``pinned`` train, and the others are divided; only a table is free to place them elsewhere.
 
     Args:
         cases: All cases, ids unique.
         settings: How.
         fold: Goes before ``settings.fold``; from 1.
-        strata: For ``stratified``: a stratum per case id; None: the class.
+        strata: For ``stratified`` and ``kfold``: a stratum per case id; None: the class.
 
     Raises:
         InputError: There are too few units, classes are missing for ``stratified``, the data set has no own split, a
             patient stands on two sides of a split that claims to be by patient, or the table is wrong.
-        ConfigError: The fold is out of range.
+        ConfigError: The fold is out of range, or strata are asked for that nobody counted.
     """
-    if fold is not None and settings.method not in ("kfold", "own"):
-        hint = "Fold numbers belong to method kfold, or own where the data set has folds."
+    if settings.strata == "tumor" and strata is None:
+        raise ConfigError("strata of tumor sizes need prepared references", hint="Use gliascope train.")
+    if fold is not None and settings.method not in (*FOLDED, "own"):
+        hint = "Fold numbers belong to methods kfold and cross_validation, or own where the data set has folds."
         raise ConfigError(f"split method '{settings.method}' has no folds", hint=hint, code="E_FOLD")
     if fold is not None and settings.method == "own" and all(case.split is not None for case in cases):
         raise ConfigError("the data set's own split has no folds", hint="Leave --fold out.", code="E_FOLD")
     fold = settings.fold if fold is None else fold
-    if settings.method in ("kfold", "own") and not 1 <= fold <= settings.folds:
+    if settings.method in (*FOLDED, "own") and not 1 <= fold <= settings.folds:
         raise ConfigError(f"fold {fold} of {settings.folds}", hint=f"Folds run from 1 to {settings.folds}.")
     if len({case.id for case in cases}) != len(cases):
         raise InputError("two cases have one id", code="E_AMBIGUOUS")
@@ -114,25 +90,47 @@ def split_cases(
         placed = read_split_table(Path(settings.path), cases)
         cases = [_named_by(row, case) for row, case in zip(placed, cases, strict=True)]
     units = [unit_of(case, settings.by) for case in cases]
-    if settings.method in ("own", "csv"):
-        part_of, how, notices = _given(cases, units, placed, settings, fold)
-    elif settings.method == "kfold":
-        part_of, how = _folded(cases, units, settings, fold)
-    else:
-        part_of, how = _drawn(cases, units, settings, strata)
-    by, separation = _honest_name(cases, units, part_of, settings.by)
-    found = {part: tuple(c for c, p in zip(cases, part_of, strict=True) if p == part) for part in PARTS}
+    pinned = set() if placed else {unit for case, unit in zip(cases, units, strict=True) if case.pinned is not None}
+    free = [index for index, unit in enumerate(units) if unit not in pinned]
+    parts, how, notices = _divided(
+        [cases[i] for i in free], [units[i] for i in free], placed, settings, fold, strata=strata
+    )
+    place = dict(zip(free, parts, strict=True))
+    part_of = [place.get(index, "train") for index in range(len(cases))]
+    how += f", {counted(len(cases) - len(free), 'case')} only to train" if pinned else ""
+    found = {part: tuple(c for c, p in zip(cases, part_of, strict=True) if p == part) for part in (*PARTS, DROPPED)}
+    by, separation = _honest_name(cases, units, ["" if p == DROPPED else p for p in part_of], settings.by)
     if not found["train"]:
         raise InputError("the split leaves nothing to train", hint="Give more cases or another split.", code="E_SPLIT")
-    name = f"{by}, {how}"
-    return Split(name, found["train"], found["validation"], found["test"], (*notices, *separation))
+    sides = (found["train"], found["validation"], found["test"])
+    return Split(f"{by}, {how}", *sides, (*notices, *separation), found[DROPPED])
+
+
+def _divided(
+    cases: Sequence[Case],
+    units: Sequence[Unit],
+    placed: Sequence[Placed],
+    settings: SplitSettings,
+    fold: int,
+    *,
+    strata: Mapping[str, str] | None,
+) -> tuple[list[str], str, list[Notice]]:
+    """Return the part of every case, how it came about, and what was noticed."""
+    if settings.method in ("own", "csv"):
+        return _given(cases, units, placed, settings, fold)
+    if settings.method == "kfold":
+        return *_folded(cases, units, settings, fold, strata), []
+    if settings.method == "cross_validation":
+        return *_cross_validated(units, settings, fold), []
+    return *_drawn(cases, units, settings, strata), []
 
 
 def _drawn(
     cases: Sequence[Case], units: Sequence[Unit], settings: SplitSettings, strata: Mapping[str, str] | None
 ) -> tuple[list[str], str]:
-    shares = "/".join(f"{100 * share:g}" for share in settings.fractions)
-    how = f"{settings.method} {shares}, seed {settings.seed}"
+    shares = "/".join(f"{100 * share:.4g}" for share in settings.fractions)
+    by_tumor = " by tumor" if settings.strata == "tumor" else ""
+    how = f"{settings.method}{by_tumor} {shares}, seed {settings.seed}"
     wanted = share_out(len(set(units)), settings.fractions)
     random = generator(settings.seed)
     if settings.method == "random":
@@ -151,18 +149,41 @@ def _by_stratum(strata: Mapping[str, Sequence[Unit]], random: np.random.Generato
     return [unit for stratum in sorted(strata) for unit in shuffled(strata[stratum], random)]
 
 
-def _folded(cases: Sequence[Case], units: Sequence[Unit], settings: SplitSettings, fold: int) -> tuple[list[str], str]:
-    labelled = all(case.label is not None for case in cases)
-    strata = layers(cases, units, None) if labelled else {"": sorted(set(units))}
-    ordered = _by_stratum(strata, generator(settings.seed))
-    if len(ordered) < settings.folds:
-        cause = f"{len(ordered)} units cannot fill {settings.folds} folds"
-        raise InputError(cause, hint=f"Use at most {len(ordered)} folds.", code="E_SPLIT")
+def _folded(
+    cases: Sequence[Case],
+    units: Sequence[Unit],
+    settings: SplitSettings,
+    fold: int,
+    strata: Mapping[str, str] | None,
+) -> tuple[list[str], str]:
+    balanced = strata is not None or all(case.label is not None for case in cases)
+    layered = layers(cases, units, strata) if balanced else {"": sorted(set(units))}
+    ordered = _by_stratum(layered, generator(settings.seed))
+    by_tumor = " by tumor" if settings.strata == "tumor" else ""
+    _check_folds(len(ordered), settings.folds)
     tested = set(ordered[fold - 1 :: settings.folds])
     rest = [unit for unit in ordered if unit not in tested]
     chosen = set(validating(rest, settings.validation))
     place = {u: "test" if u in tested else "validation" if u in chosen else "train" for u in ordered}
-    return [place[unit] for unit in units], f"{settings.folds} folds, fold {fold}, seed {settings.seed}"
+    return [place[unit] for unit in units], f"{settings.folds} folds{by_tumor}, fold {fold}, seed {settings.seed}"
+
+
+def _cross_validated(units: Sequence[Unit], settings: SplitSettings, fold: int) -> tuple[list[str], str]:
+    """Draw the same test as ``random`` with these shares and this seed, and deal the rest into folds."""
+    ordered = shuffled(sorted(set(units)), generator(settings.seed))
+    kept = len(ordered) - share_out(len(ordered), settings.fractions)[2]
+    _check_folds(kept, settings.folds)
+    validates = set(ordered[:kept][fold - 1 :: settings.folds])
+    tested = set(ordered[kept:])
+    parts = ["test" if u in tested else "validation" if u in validates else "train" for u in units]
+    how = f"{100 * settings.fractions[2]:.4g} % to test, {settings.folds} folds of the rest, fold {fold} validates"
+    return parts, f"{how}, seed {settings.seed}"
+
+
+def _check_folds(units: int, folds: int) -> None:
+    if units < folds:
+        cause = f"{units} units cannot fill {folds} folds"
+        raise InputError(cause, hint=f"Use at most {units} folds.", code="E_SPLIT")
 
 
 def _named_by(row: Placed, case: Case) -> Case:
@@ -208,7 +229,7 @@ def _given(
 def _refuse_shared(units: Sequence[Unit], part_of: Sequence[str]) -> None:
     sides: dict[Unit, set[str]] = defaultdict(set)
     for unit, part in zip(units, part_of, strict=True):
-        if part:
+        if part not in ("", DROPPED):
             sides[unit].add(part)
     shared = sorted(name for (kind, name), parts in sides.items() if kind != "image" and len(parts) > 1)
     if shared:
@@ -221,13 +242,18 @@ def _honest_name(
     cases: Sequence[Case], units: Sequence[Unit], part_of: Sequence[str], by: str
 ) -> tuple[str, list[Notice]]:
     """Name what really stayed together, and warn where that is less than patients."""
-    used = sum(bool(part) for part in part_of)
-    alone = sum(kind == "image" for (kind, _), part in zip(units, part_of, strict=True) if part)
     if by == "patient":
+        # What is pinned to the training meets no test by chance, whoever it is.
+        drawn = [
+            (kind, part)
+            for case, (kind, _), part in zip(cases, units, part_of, strict=True)
+            if part and case.pinned != part
+        ]
+        alone = sum(kind == "image" for kind, _ in drawn)
         if not alone:
             return "by patient", []
-        text = f"{alone} of {used} images say no patient: images of one patient may lie on both sides."
-        if alone == used:
+        text = f"{alone} of {len(drawn)} images say no patient: images of one patient may lie on both sides."
+        if alone == len(drawn):
             text = (
                 "The data set says no patients, so the split is by image: images of one patient may lie on both sides."
             )

@@ -29,6 +29,8 @@ class Member(Settings):
     seed: int = Field(default=0, ge=0)
     plain_pictures: bool = False
     """Forget which contrasts color channels show, so that members with and without such names fit one network."""
+    only_train: bool = False
+    """Its cases train, whatever the split draws from the others: more to learn from, and the same test."""
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -69,6 +71,7 @@ class Member(Settings):
             patient=None if case.patient is None else f"{name}:{case.patient}",
             group=None if case.group is None else f"{name}:{case.group}",
             facts={**case.facts, "dataset": name},
+            pinned="train" if self.only_train else case.pinned,
         )
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from gliascope.case import Case
-from gliascope.datasets.split_table import read_split_table
+from gliascope.datasets.split_table import DROPPED, read_split_table
 from gliascope.errors import InputError, Notice
 
 
@@ -59,4 +59,6 @@ def _as_in_table(cases: Sequence[Case], table: Path) -> JudgedSplit:
     left = sum(not row.part for row in rows)
     text = f"{left} of {len(cases)} cases stand in no line of the split table."
     notices = (Notice("W_SPLIT_LEFT_OUT", table.name, text),) if left else ()
-    return JudgedSplit(f"the split of {table.name}", tuple(row.part for row in rows), known, notices)
+    return JudgedSplit(
+        f"the split of {table.name}", tuple(row.part.replace(DROPPED, "") for row in rows), known, notices
+    )
