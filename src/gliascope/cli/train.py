@@ -67,7 +67,8 @@ def train(
 
 def _run_lines(facts: dict[str, Any], output: Path) -> Iterator[str]:
     figures = ", ".join(f"{name} {value:.4f}" for name, value in facts["metrics"].items())
-    yield f"best epoch {facts['best_epoch']} of {facts['epochs']}: {figures}"
+    kept = "last" if facts.get("keep") == "last" else "best"
+    yield f"{kept} epoch {facts['best_epoch']} of {facts['epochs']}: {figures}"
     yield f"open {output / 'report.html'}"
     part = "test" if facts["cases"]["test"] else "validation"
     yield f"next: gliascope evaluate {output} --split {part}"
