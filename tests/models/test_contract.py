@@ -12,7 +12,13 @@ from gliascope.models import NETWORKS, build_network, count_parameters, load_net
 pytestmark = pytest.mark.train
 
 SMALL: dict[str, dict[str, Any]] = {
+    "backbone": {"name": "backbone", "backbone": "test_vit", "image": 64, "hidden": 8},
     "customcnn": {"name": "customcnn"},
+    "deeplabv3plus": {"name": "deeplabv3plus", "encoder": "resnet18", "width": 16},
+    "residual_unet": {"name": "residual_unet", "width": 4, "depth": 2},
+    "segresnet": {"name": "segresnet", "width": 8, "blocks_down": [1, 1], "blocks_up": [1]},
+    "swin_unetr": {"name": "swin_unetr", "width": 12, "layers": [1, 1, 1, 1]},
+    "unetplusplus": {"name": "unetplusplus", "width": 4},
     "unet": {"name": "unet", "width": 4, "depth": 2},
 }
 
@@ -68,8 +74,8 @@ class TestEveryNetwork:
 
 
 def test_unknown_family_lists_the_known_ones() -> None:
-    with pytest.raises(ConfigError, match="'customcnn', 'unet'"):
-        load_network_settings({"name": "vnet"})
+    with pytest.raises(ConfigError, match=r"'customcnn', .*'unet'"):
+        load_network_settings({"name": "resnet"})
 
 
 def test_counts_weights_but_no_running_statistics() -> None:

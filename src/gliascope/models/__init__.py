@@ -4,35 +4,60 @@ Each family is one file: an ``XSettings`` class (``name``, ``task``, ``dimension
 ``build`` method, and the module it builds, which returns logits. To add one, write the file and add it to the union.
 """
 
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 import torch
 from pydantic import Field
 from torch import nn
 
+from gliascope.models.backbone import Backbone, BackboneSettings
 from gliascope.models.customcnn import CustomCNN, CustomCNNSettings
+from gliascope.models.deeplabv3plus import DeepLabV3PlusSettings
+from gliascope.models.first_weights import load_first_weights
+from gliascope.models.residual_unet import ResidualUNetSettings
+from gliascope.models.segresnet import SegResNetSettings
+from gliascope.models.swin_unetr import SwinUNETRSettings
 from gliascope.models.unet import UNet, UNetSettings
+from gliascope.models.unetplusplus import UNetPlusPlusSettings
 from gliascope.settings import Settings, load_settings
 
 __all__ = [
     "NETWORKS",
+    "AnyNetwork",
+    "Backbone",
+    "BackboneSettings",
     "CustomCNN",
     "CustomCNNSettings",
+    "DeepLabV3PlusSettings",
     "NetworkSettings",
+    "ResidualUNetSettings",
+    "SegResNetSettings",
+    "SwinUNETRSettings",
     "UNet",
+    "UNetPlusPlusSettings",
     "UNetSettings",
     "build_network",
     "count_parameters",
+    "load_first_weights",
     "load_network_settings",
 ]
 
-NetworkSettings = Annotated[CustomCNNSettings | UNetSettings, Field(discriminator="name")]
-"""The settings of any network; ``name`` selects the family."""
+AnyNetwork = (
+    CustomCNNSettings
+    | BackboneSettings
+    | UNetSettings
+    | DeepLabV3PlusSettings
+    | ResidualUNetSettings
+    | UNetPlusPlusSettings
+    | SegResNetSettings
+    | SwinUNETRSettings
+)
+"""The settings of any network: classifiers, then segmenters."""
 
-NETWORKS: dict[str, type[CustomCNNSettings] | type[UNetSettings]] = {
-    "customcnn": CustomCNNSettings,
-    "unet": UNetSettings,
-}
+NetworkSettings = Annotated[AnyNetwork, Field(discriminator="name")]
+"""The same in a recipe, where ``name`` selects the family."""
+
+NETWORKS: dict[str, type[AnyNetwork]] = {kind.model_fields["name"].default: kind for kind in get_args(AnyNetwork)}
 """Every family by name."""
 
 
@@ -40,7 +65,7 @@ class _Holder(Settings):
     network: NetworkSettings
 
 
-def load_network_settings(tree: dict[str, Any]) -> CustomCNNSettings | UNetSettings:
+def load_network_settings(tree: dict[str, Any]) -> AnyNetwork:
     """Return typed settings from plain data (the ``network`` table of a recipe or a model folder).
 
     Raises:
@@ -53,9 +78,7 @@ def load_network_settings(tree: dict[str, Any]) -> CustomCNNSettings | UNetSetti
     return load_settings(_Holder, {"network": tree}).network
 
 
-def build_network(
-    settings: CustomCNNSettings | UNetSettings, in_channels: int, out_channels: int, *, seed: int
-) -> nn.Module:
+def build_network(settings: AnyNetwork, in_channels: int, out_channels: int, *, seed: int) -> nn.Module:
     """Build a network whose first weights depend on ``seed`` alone.
 
     The process's own random state is left as it was.
