@@ -77,6 +77,20 @@ def parse_facts(text: bytes, *, file: str) -> ModelFacts:
     Raises:
         ModelError: Not JSON, a name twice, NaN, a newer format, or a fact is missing or wrong.
     """
+    tree = parse_tree(text, file=file)
+    check_format(tree, file)
+    try:
+        return load_settings(ModelFacts, tree, file=file)
+    except ConfigError as fault:
+        raise ModelError(fault.cause, file=file, hint=fault.hint, code="E_MODEL_JSON") from None
+
+
+def parse_tree(text: bytes, *, file: str) -> dict[str, Any]:
+    """Read strict JSON: one object, no name twice, no NaN.
+
+    Raises:
+        ModelError: It is none.
+    """
     try:
         tree = json.loads(text.decode("utf-8"), object_pairs_hook=_each_name_once, parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as fault:
@@ -84,15 +98,15 @@ def parse_facts(text: bytes, *, file: str) -> ModelFacts:
         raise ModelError(f"is not strict JSON ({fault})", file=file, hint=hint, code="E_MODEL_JSON") from None
     if not isinstance(tree, dict):
         raise ModelError("holds no JSON object", file=file, code="E_MODEL_JSON")
-    _check_format(tree, file)
-    try:
-        return load_settings(ModelFacts, tree, file=file)
-    except ConfigError as fault:
-        raise ModelError(fault.cause, file=file, hint=fault.hint, code="E_MODEL_JSON") from None
+    return tree
 
 
-def _check_format(tree: dict[str, Any], file: str) -> None:
-    """Look at the format before anything else: a newer one may have other names."""
+def check_format(tree: dict[str, Any], file: str) -> None:
+    """Look at the format before anything else: a newer one may have other names.
+
+    Raises:
+        ModelError: It is newer than this version.
+    """
     number = tree.get("format")
     if isinstance(number, int) and number > FORMAT:
         writer = str(tree.get("gliascope_version", "a newer version"))[:40]

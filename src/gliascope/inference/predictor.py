@@ -50,17 +50,33 @@ class Segmentation:
 
 
 @dataclass(frozen=True, eq=False)
+class MemberVote:
+    """What one member of a vote answered.
+
+    Args:
+        model: The member's name.
+        label: The class it names; None when it abstained.
+        probabilities: One per class, with the member's temperature.
+    """
+
+    model: str
+    label: str | None
+    probabilities: Mapping[str, float]
+
+
+@dataclass(frozen=True, eq=False)
 class Classification:
     """A class and the probabilities it comes from.
 
     Args:
-        label: The most probable class; None when abstained.
+        label: The most probable class, of a vote the one that most members name; None when abstained.
         probabilities: One per class, in the model's order, with the model's temperature; they add up to 1.
         abstained: True where no class is probable enough.
         reason: Why it abstained; empty otherwise.
         raw: The probabilities before the temperature.
         timing_s: Seconds of ``preprocess``, ``infer`` and ``postprocess``.
         notices: What the preparation noticed, besides the scan's own notices.
+        votes: What the members of a vote answered; empty for a single model.
     """
 
     label: str | None
@@ -70,6 +86,7 @@ class Classification:
     raw: Mapping[str, float]
     timing_s: Mapping[str, float] = field(default_factory=dict)
     notices: tuple[Notice, ...] = ()
+    votes: tuple[MemberVote, ...] = ()
 
 
 class Predictor:
@@ -98,6 +115,12 @@ class Predictor:
     ) -> None:
         self.folder = folder if isinstance(folder, ModelFolder) else load_model(Path(folder))
         self.parts: ModelParts = read_parts(self.folder)
+        self.outputs = self.parts.outputs
+        """Names of the network's outputs."""
+        self.dimensions = self.folder.facts.dimensions
+        """Spatial axes of the network's input."""
+        self.channels = self.folder.facts.channels
+        """Channels it reads, by name."""
         self.backend: Backend = open_backend(
             self.folder, backend=backend, device=device, threads=threads, precision=precision
         )

@@ -1,29 +1,47 @@
-"""Which model: a folder, a finished run, or the name of a model that ships with the package."""
+"""Which model or system: a folder, a finished run, or the name of one that ships with the package."""
 
 from importlib import resources
 from pathlib import Path
 
-from gliascope.checkpoint import MODEL_FILE, ModelFolder, load_model
+from gliascope.checkpoint import MODEL_FILE, SYSTEM_FILE, AnyModel, ModelFolder, load_any
 from gliascope.errors import ModelError
 from gliascope.workflow.run_folder import is_run, read_run
 
 
 def shipped_models() -> dict[str, Path]:
-    """Return the models inside the package, by name."""
+    """Return the models and systems inside the package, by name."""
     zoo = Path(str(resources.files("gliascope"))) / "zoo"
     if not zoo.is_dir():
         return {}
-    return {folder.name: folder for folder in sorted(zoo.iterdir()) if (folder / MODEL_FILE).is_file()}
+    return {folder.name: folder for folder in sorted(zoo.iterdir()) if is_model(folder)}
+
+
+def is_model(folder: Path) -> bool:
+    """Say whether a folder claims to be a model or a system."""
+    return (folder / MODEL_FILE).is_file() or (folder / SYSTEM_FILE).is_file()
+
+
+def find_any(model: str | Path) -> AnyModel:
+    """Load a model or system folder, that of a run folder, or a shipped one by name.
+
+    Raises:
+        ModelError: There is none, or it is damaged.
+        InputError: It is a run whose training has not finished.
+    """
+    return load_any(_model_path(model))
 
 
 def find_model(model: str | Path, *, task: str = "auto") -> ModelFolder:
-    """Load a model folder, the model of a run folder, or a shipped model by name.
+    """Load a single model; see ``find_any``.
 
     Raises:
-        ModelError: There is none, it is damaged, or it does another task than asked for.
+        ModelError: There is none, it is damaged, it does another task than asked for, or it is a system.
         InputError: It is a run whose training has not finished.
     """
-    folder = load_model(_model_path(model))
+    folder = find_any(model)
+    if not isinstance(folder, ModelFolder):
+        hint = f"Name one of its members: {', '.join(str(member.path) for member in folder.members)}."
+        raise ModelError("is a system of models, and one model is needed here", file=model, hint=hint, code="E_SYSTEM")
     if task not in ("auto", folder.facts.task):
         cause = f"model '{folder.facts.name}' can {folder.facts.task}, not {task}"
         raise ModelError(cause, hint="Name another with --model.", code="E_TASK")
@@ -39,9 +57,9 @@ def _model_path(model: str | Path) -> Path:
     if str(model) in shipped:
         return shipped[str(model)]
     for candidate in (Path(model), Path(model) / "model"):
-        if (candidate / MODEL_FILE).is_file():
+        if is_model(candidate):
             return candidate
     if is_run(Path(model)):
         read_run(Path(model))
-    hint = f"Give a folder with {MODEL_FILE}, a finished run folder, or a shipped model ({known})."
+    hint = f"Give a folder with {MODEL_FILE} or {SYSTEM_FILE}, a finished run folder, or a shipped model ({known})."
     raise ModelError("is no model", file=model, hint=hint, code="E_NO_MODEL")

@@ -1,0 +1,214 @@
+"""Classify, then segment the positives: two models, or systems of them, one after the other.
+
+A picture is positive unless it is classified ``no_tumor``; where the classifier abstains it is positive too, since
+nobody has said that there is no tumor. A volume or a stack meets a classifier of pictures slice by slice.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gliascope.checkpoint import SystemFolder
+from gliascope.errors import ModelError, Notice
+from gliascope.inference.predictor import Classification, Predictor, Segmentation
+from gliascope.inference.sliding_window import Progress
+from gliascope.inference.vote import Vote, majority, mean_probabilities, total_timing
+from gliascope.scan import Grid, LabelMap, Scan
+
+NEGATIVE = "no_tumor"
+"""The class that is not segmented."""
+
+COLORS = ("red", "green", "blue")
+
+
+@dataclass(frozen=True, eq=False)
+class CascadeAnswer:
+    """A class, and a mask where the class asks for one.
+
+    Args:
+        classification: Of the picture, or of the volume as a whole.
+        segmentation: The segmenter's; empty, with background for certain, where it was not asked.
+        segmented: True where the segmenter was asked.
+        slices: The class of every axial slice of a volume, from the lowest; None where the classifier abstained.
+            Empty where the classifier took the scan as a whole.
+        notices: What was noticed on the way, besides the scan's own notices; disagreement among it.
+    """
+
+    classification: Classification
+    segmentation: Segmentation
+    segmented: bool
+    slices: tuple[str | None, ...] = ()
+    notices: tuple[Notice, ...] = ()
+
+    @property
+    def timing_s(self) -> dict[str, float]:
+        """Seconds of ``preprocess``, ``infer`` and ``postprocess``, of both models."""
+        return total_timing((self.classification.timing_s, self.segmentation.timing_s))
+
+
+@dataclass(frozen=True)
+class Cascade:
+    """A classifier and a segmenter that are ready.
+
+    Args:
+        classifier: A model or a vote that knows the class ``no_tumor``.
+        segmenter: A model that segments.
+        segment_all: Segment whatever the class; the class is then only told beside the mask.
+        folder: The system folder; None where two models were named.
+
+    Raises:
+        ModelError: The classifier has no class ``no_tumor``, or a part does the other's task.
+    """
+
+    classifier: Predictor | Vote
+    segmenter: Predictor
+    segment_all: bool = False
+    folder: SystemFolder | None = field(default=None, kw_only=True)
+
+    def __post_init__(self) -> None:
+        gate, name = self.classifier.folder, self.classifier.folder.facts.name
+        if gate.facts.task != "classify" or self.segmenter.folder.facts.task != "segment":
+            cause = f"'{name}' and '{self.segmenter.folder.facts.name}' are no classifier and segmenter"
+            raise ModelError(cause, hint="Name the classifier first.", code="E_SYSTEM")
+        if NEGATIVE not in self.classifier.outputs:
+            cause = f"cannot say that there is no tumor: its classes are {', '.join(self.classifier.outputs)}"
+            raise ModelError(cause, file=gate.path, hint=f"A cascade needs the class {NEGATIVE}.", code="E_SYSTEM")
+
+    def predict(self, scan: Scan, *, progress: Progress | None = None) -> CascadeAnswer:
+        """Classify, then segment unless there is no tumor.
+
+        A volume or a stack meets a classifier of pictures slice by slice. Its class is the one that most positive
+        slices have (of equal ones the more probable), with the mean probabilities of these slices, or ``no_tumor``
+        with the mean over all where none is positive; slices without any content are ``no_tumor`` unasked. The
+        segmenter reads the scan as a whole, as it always does, and its mask counts in the positive slices.
+
+        Args:
+            scan: A scan that both take. A classifier of colors takes the three named contrasts of a color picture as
+                the red, green and blue that they are stored in.
+            progress: Told how many windows of the segmenter are done.
+
+        Raises:
+            GeometryError: A channel is missing, or the scan does not fit a model.
+            ModelError: A network does not fit its own description.
+            MachineError: Memory runs out.
+        """
+        seen = _as_colors(scan, self.classifier.channels)
+        if scan.is_volume and self.classifier.dimensions == 2:
+            classification, slices = self._classify_slices(seen)
+        else:
+            classification, slices = _classified(self.classifier, seen), ()
+        asked = self.segment_all or classification.label != NEGATIVE
+        segmentation = _segmented(self.segmenter, scan, progress) if asked else self._nothing(scan)
+        if slices and asked and not self.segment_all:
+            negative = np.array([label == NEGATIVE for label in slices])
+            segmentation = _without_slices(segmentation, negative, self.segmenter.parts.empty)
+        notices = (*classification.notices, *segmentation.notices)
+        told = _disagreement(classification, segmentation.label_map, slices) if asked else ()
+        return CascadeAnswer(classification, segmentation, asked, slices, tuple(dict.fromkeys((*notices, *told))))
+
+    def _classify_slices(self, scan: Scan) -> tuple[Classification, tuple[str | None, ...]]:
+        """Classify the axial slices that hold anything, and the volume by them."""
+        each: dict[int, Classification] = {}
+        for k in range(scan.grid.shape[2]):
+            plane = scan.array[..., k]
+            if any(channel.min() != channel.max() for channel in plane):
+                each[k] = _classified(self.classifier, _picture_of(scan, k))
+        slices = tuple(each[k].label if k in each else NEGATIVE for k in range(scan.grid.shape[2]))
+        return _over_slices(list(each.values()), self.classifier.outputs), slices
+
+    def _nothing(self, scan: Scan) -> Segmentation:
+        """Return the answer where nothing is segmented: background everywhere."""
+        parts = self.segmenter.parts
+        target = parts.target
+        if target is None:  # a segmenter has one; ``read_parts`` has checked it
+            raise ModelError("has no target", file=self.segmenter.folder.path, code="E_MODEL_JSON")
+        labels = LabelMap(np.zeros(scan.grid.shape, np.uint8), target.label_scheme, scan.grid, scan.stored)
+        empty = np.empty((len(parts.outputs), *scan.grid.shape), dtype=np.float32)
+        empty[:] = np.array(parts.empty, dtype=np.float32).reshape(-1, *[1] * len(scan.grid.shape))
+        return Segmentation(labels, empty, parts.outputs, empty, {})
+
+
+def _classified(classifier: Predictor | Vote, scan: Scan) -> Classification:
+    answer = classifier.predict(scan)
+    if not isinstance(answer, Classification):
+        raise ModelError("gives masks, not classes", file=classifier.folder.path, code="E_SYSTEM")
+    return answer
+
+
+def _segmented(segmenter: Predictor, scan: Scan, progress: Progress | None) -> Segmentation:
+    answer = segmenter.predict(scan, progress=progress)
+    if not isinstance(answer, Segmentation):
+        raise ModelError("gives classes, not masks", file=segmenter.folder.path, code="E_SYSTEM")
+    return answer
+
+
+def _as_colors(scan: Scan, wanted: Sequence[str]) -> Scan:
+    """Give the contrasts of a color picture the names of its colors where the classifier knows only those."""
+    is_picture = scan.grid.affine is None and len(scan.channels) == len(COLORS)
+    missing = set(wanted) - set(scan.channels)
+    if is_picture and missing and missing <= {*COLORS, "gray"}:
+        return replace(scan, channels=COLORS)
+    return scan
+
+
+def _picture_of(scan: Scan, k: int) -> Scan:
+    """Return an axial slice as pictures show it: where the file says how the head lies, with the face upward."""
+    plane = scan.array[..., k]
+    if scan.grid.affine is not None:
+        plane = plane[:, ::-1, ::-1]
+    spacing_mm = None if scan.grid.spacing_mm is None else scan.grid.spacing_mm[:2]
+    return Scan(np.ascontiguousarray(plane), scan.channels, Grid(plane.shape[1:], None, spacing_mm))
+
+
+def _over_slices(each: Sequence[Classification], classes: Sequence[str]) -> Classification:
+    """Return the class of a volume from those of its slices; see ``Cascade.predict``."""
+    positive = [answer for answer in each if answer.label != NEGATIVE]
+    chosen = positive or each
+    certain = {name: float(name == NEGATIVE) for name in classes}
+    probabilities, raw = (
+        mean_probabilities(given, classes) if given else certain
+        for given in ([a.probabilities for a in chosen], [a.raw for a in chosen])
+    )
+    label = majority([answer.label for answer in positive], probabilities) if positive else NEGATIVE
+    reason = "" if label is not None else "The classifier abstained on every slice that may hold tumor."
+    notices = tuple(dict.fromkeys(notice for answer in each for notice in answer.notices))
+    timing = total_timing(answer.timing_s for answer in each)
+    return Classification(label, probabilities, label is None, reason, raw, timing, notices)
+
+
+def _without_slices(answer: Segmentation, negative: NDArray[np.bool_], empty: Sequence[float]) -> Segmentation:
+    """Return the answer with background in the negative slices; its arrays are changed, for they are its own."""
+    labels = answer.label_map.array.copy()
+    labels[..., negative] = 0
+    background = np.array(empty, dtype=np.float32).reshape(-1, 1, 1, 1)
+    for values in (answer.raw,) if answer.raw is answer.probabilities else (answer.raw, answer.probabilities):
+        values[..., negative] = background
+    return replace(answer, label_map=replace(answer.label_map, array=labels))
+
+
+def _disagreement(
+    classification: Classification, label_map: LabelMap, slices: Sequence[str | None]
+) -> tuple[Notice, ...]:
+    """Notice where the class and the mask do not fit together."""
+    voxels = int(np.count_nonzero(label_map.array))
+    if classification.label == NEGATIVE and voxels:
+        text = f"Classified as {NEGATIVE}, but {_size(label_map, voxels)} are segmented as tumor."
+        return (Notice("W_DISAGREE", "", text),)
+    if classification.label != NEGATIVE and not voxels:
+        called = "not classified" if classification.label is None else f"classified as {classification.label}"
+        return (Notice("W_DISAGREE", "", f"The image is {called}, but nothing is segmented."),)
+    apart = np.array([label == NEGATIVE for label in slices], dtype=np.bool_)
+    beyond = int(np.count_nonzero(label_map.array[..., apart])) if slices else 0
+    if beyond:
+        text = f"{_size(label_map, beyond)} are segmented in slices that are classified as {NEGATIVE}."
+        return (Notice("W_DISAGREE", "", text),)
+    return ()
+
+
+def _size(label_map: LabelMap, voxels: int) -> str:
+    voxel_ml = label_map.grid.voxel_ml
+    if voxel_ml is not None:
+        return f"{voxels * voxel_ml:.1f} ml"
+    return f"{voxels:,} {'voxels' if label_map.array.ndim == 3 else 'pixels'}"

@@ -1,0 +1,134 @@
+"""Several classifiers as one: each names a class, and the class that most of them name is the answer."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from gliascope.checkpoint import SystemFolder
+from gliascope.errors import GliascopeError, ModelError
+from gliascope.inference.predictor import Classification, MemberVote, Predictor
+from gliascope.inference.sliding_window import Progress
+from gliascope.scan import Scan
+
+
+@dataclass(frozen=True)
+class Vote:
+    """Classifiers that are ready to vote.
+
+    Args:
+        folder: The system folder.
+        members: At least two classifiers of the same classes, each a model or a vote.
+
+    Raises:
+        ModelError: The members do not tell the same classes apart, or read images of different dimensions.
+    """
+
+    folder: SystemFolder
+    members: "tuple[Predictor | Vote, ...]"
+
+    def __post_init__(self) -> None:
+        first = self.members[0]
+        for member in self.members[1:]:
+            name = member.folder.facts.name
+            if set(member.outputs) != set(first.outputs):
+                cause = f"lets '{name}' vote on {', '.join(member.outputs)} with others on {', '.join(first.outputs)}"
+                raise ModelError(cause, file=self.folder.path, hint="Voters share their classes.", code="E_SYSTEM")
+            if member.dimensions != first.dimensions:
+                cause = f"lets '{name}', which reads {member.dimensions}-D images, vote with others"
+                raise ModelError(cause, file=self.folder.path, hint="Voters read one kind of image.", code="E_SYSTEM")
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """The classes, in the order of the first member."""
+        return self.members[0].outputs
+
+    @property
+    def dimensions(self) -> int:
+        """Spatial axes of what the members read."""
+        return self.members[0].dimensions
+
+    @property
+    def channels(self) -> tuple[str, ...]:
+        """Channels of the scan that the members read, by name, each once."""
+        return tuple(dict.fromkeys(name for member in self.members for name in member.channels))
+
+    def predict(self, scan: Scan, *, progress: Progress | None = None) -> Classification:
+        """Return the class that most members name, with the mean of their probabilities.
+
+        Of classes named equally often the one with the highest mean probability wins. A member that abstains names
+        none; where all abstain, the vote does. The mean of the probabilities may be highest for another class than
+        the one that most members name: a vote counts heads, not how sure they are.
+
+        Args:
+            scan: Any scan that every member takes.
+            progress: Told how many members are done.
+
+        Raises:
+            GliascopeError: A member cannot answer; the message names it.
+        """
+        answers = []
+        for number, member in enumerate(self.members):
+            answers.append(_answer(member, scan))
+            if progress is not None:
+                progress(number + 1, len(self.members))
+        probabilities = mean_probabilities([answer.probabilities for answer in answers], self.outputs)
+        label = majority([answer.label for answer in answers], probabilities)
+        return Classification(
+            label,
+            probabilities,
+            abstained=label is None,
+            reason="No member of the vote names a class." if label is None else "",
+            raw=mean_probabilities([answer.raw for answer in answers], self.outputs),
+            timing_s=total_timing(answer.timing_s for answer in answers),
+            notices=tuple(dict.fromkeys(notice for answer in answers for notice in answer.notices)),
+            votes=tuple(
+                MemberVote(member.folder.facts.name, answer.label, dict(answer.probabilities))
+                for member, answer in zip(self.members, answers, strict=True)
+            ),
+        )
+
+
+def majority(labels: Sequence[str | None], probabilities: Mapping[str, float]) -> str | None:
+    """Return the class named most often; of several the one with the highest probability.
+
+    Args:
+        labels: What each voter names; None: nothing.
+        probabilities: By class; the order of the classes decides between equal ones.
+
+    Returns:
+        A class, or None where nobody names one.
+
+    Example:
+        >>> majority(["glioma", "no_tumor", None], {"glioma": 0.4, "no_tumor": 0.6})
+        'no_tumor'
+    """
+    counts = Counter(label for label in labels if label is not None)
+    if not counts:
+        return None
+    most = max(counts.values())
+    return max((name for name in probabilities if counts[name] == most), key=lambda name: probabilities[name])
+
+
+def mean_probabilities(answers: Sequence[Mapping[str, float]], classes: Sequence[str]) -> dict[str, float]:
+    """Return the mean of several answers' probabilities, by class."""
+    return {name: sum(answer[name] for answer in answers) / len(answers) for name in classes}
+
+
+def total_timing(timings: Iterable[Mapping[str, float]]) -> dict[str, float]:
+    """Add up seconds by stage."""
+    total: dict[str, float] = {}
+    for timing in timings:
+        for stage, seconds in timing.items():
+            total[stage] = total.get(stage, 0.0) + seconds
+    return total
+
+
+def _answer(member: Predictor | Vote, scan: Scan) -> Classification:
+    try:
+        answer = member.predict(scan)
+    except GliascopeError as fault:
+        fault.cause = f"{fault.cause} (asked by '{member.folder.facts.name}')"
+        raise
+    if not isinstance(answer, Classification):
+        raise ModelError(f"'{member.folder.facts.name}' gives masks, not classes", code="E_SYSTEM")
+    return answer
