@@ -169,9 +169,10 @@ def scoring_memory(network: nn.Module, shape: tuple[int, ...], *, bf16: bool) ->
     padded = (*shape[:2], *(math.ceil(length / divisor) * divisor for length in shape[2:]))
     widest = [0]
 
-    def note(module: nn.Module, inputs: object, output: Tensor) -> None:
+    def note(module: nn.Module, inputs: object, output: object) -> None:
         del module, inputs
-        widest[0] = max(widest[0], output.untyped_storage().nbytes())
+        if isinstance(output, Tensor):  # some libraries' blocks return several, which their parts have counted
+            widest[0] = max(widest[0], output.untyped_storage().nbytes())
 
     for layer in ghost.modules():
         layer.register_forward_hook(note)

@@ -110,7 +110,12 @@ class _Probes:
 
         def run(batch: Array) -> Array:
             fixed = model.clone()
-            fixed.reshape(list(batch.shape))
+            try:
+                fixed.reshape(list(batch.shape))
+            except RuntimeError:
+                cause = f"its exported form cannot take a batch {batch.shape}, only the size it was made with"
+                hint = "Set inference.window to that size, or predict with --backend torch."
+                raise ModelError(cause, file=self.path, hint=hint, code="E_EXPORT") from None
             request = core.compile_model(fixed, "CPU", {"INFERENCE_PRECISION_HINT": precision})
             return self._probabilities(np.array(request(batch)[0], dtype=np.float32))
 
@@ -199,7 +204,7 @@ def _shapes(folder: ModelFolder, parts: ModelParts) -> list[tuple[int, ...]]:
     if settings.input_size is not None:
         return [settings.input_size]
     least = 64 if folder.facts.dimensions == 2 else 32
-    size = -(-least // settings.divisor) * settings.divisor
+    size = max(-(-least // settings.divisor), 2) * settings.divisor  # one voxel at the bottom cannot be normalized
     square = (size,) * folder.facts.dimensions
     return [square, (*square[:-1], size + settings.divisor)]
 

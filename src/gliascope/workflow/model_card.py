@@ -23,6 +23,7 @@ def model_card(facts: ModelFacts) -> str:
         *_leakage(training.get("leakage") or {}),
         f"- **Data licence**: {training.get('licence')}; it may limit what these weights can be used for",
         f"- **Data SHA-256**: `{training.get('data_sha256')}`",
+        f"- **First weights**: {training.get('first_weights', 'random')}",
         f"- **Recipe**: `{training.get('recipe')}`, seed {training.get('seed')}, {_kept(training)}",
         f"- **Code**: gliascope {training.get('gliascope_version')}, {training.get('created')}",
         "",

@@ -51,6 +51,7 @@ def ship_model(
         "data_sha256",
         "split",
         "cases",
+        "first_weights",
         "recipe",
         "seed",
         "epochs",

@@ -84,7 +84,7 @@ def train(
     """
     require_training()
     from gliascope.config import read_recipe
-    from gliascope.models import build_network
+    from gliascope.models import build_network, load_first_weights
     from gliascope.training.fit import fit
 
     config = read_recipe(recipe, overrides)
@@ -103,6 +103,8 @@ def train(
     table = split_table(parts.parts())
     check_free(output, resolved, table, resume=resume, overwrite=overwrite)
     announce(f"{parts.name}: {len(parts.train)} train, {len(parts.validation)} validation, {len(parts.test)} test")
+    network = build_network(config.network, config.in_channels, config.out_channels, seed=config.seed)
+    first_weights = load_first_weights(network, config.network)  # early: a file may be missing
     verdict = (kept_verdict(output) if resume else None) or check_leaks(
         parts,
         dataset=config.dataset.name,
@@ -124,7 +126,7 @@ def train(
     start_run(output, resolved, table, resume=resume)
     verdict.save(output)
     result = fit(
-        build_network(config.network, config.in_channels, config.out_channels, seed=config.seed),
+        network,
         training_samples(training, config.slices),
         training_samples(validation, config.slices),
         config.training,
@@ -142,6 +144,7 @@ def train(
         (*verdict.notices, *parts.notices, *result.notices, *(n for entry in entries for n in entry.notices))
     )
     facts = {**_run_facts(config, root, parts, result, noticed), "leakage": verdict.facts, "parts_sha256": content}
+    facts["first_weights"] = first_weights
     facts["data_sha256"] = hashlib.sha256("".join(content.values()).encode()).hexdigest()
     facts["warnings"] += ship_model(
         output, config, facts, training, validation, device=device, threads=threads, progress=progress
