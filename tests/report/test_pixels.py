@@ -11,9 +11,9 @@ from PIL import Image
 
 from gliascope.errors import GeometryError
 from gliascope.labels import SCHEMES
-from gliascope.report import pixels
+from gliascope.report import palette, pixels
 from gliascope.report.pixels import as_gray, file_url, photo_url, sheet, view_of
-from gliascope.report.tiles import tile, tile_url
+from gliascope.report.tiles import outlines, tile, tile_url
 from gliascope.report.viewer import LABEL_STEP, viewer
 from gliascope.scan import Grid, LabelMap, Scan
 
@@ -167,6 +167,43 @@ def test_tile_draws_prediction_and_reference() -> None:
     assert colored.any()
     assert white.any()
     assert np.argwhere(colored)[:, 1].mean() > np.argwhere(white)[:, 1].mean()  # the patient's left is on the right
+
+
+def near(picture: NDArray[np.uint8], color: str) -> int:
+    """Return how many pixels have about a color."""
+    return int(np.count_nonzero(np.abs(picture.astype(int) - palette.rgb(color)).max(axis=2) < 40))
+
+
+def test_nested_regions_stay_visible_where_their_borders_coincide() -> None:
+    labels = np.zeros(SHAPE, dtype=np.uint8)
+    labels[28:50, 25:45, 30] = 3  # enhancing tumor alone: the three regions are one
+    picture = tile(head_scan(), LabelMap(labels, SCHEMES["brats2023"], head_scan().grid), height=240)
+    assert all(near(picture, palette.REGION_COLORS[name]) > 20 for name in ("WT", "TC", "ET"))
+    canvas = np.zeros((64, 64, 3), dtype=np.uint8)
+    mask = np.zeros((64, 64), dtype=np.bool_)
+    mask[10:50, 10:50] = True
+    inner = mask.copy()
+    inner[10:30] = False
+    outlines(canvas, [(mask, (0, 0, 255)), (inner, (255, 0, 0)), (np.zeros_like(mask), (0, 255, 0))])
+    red, _, blue = (canvas > 150).transpose(2, 0, 1)
+    assert blue[12:27, 10].all()  # alone: a line without gaps
+    assert not red[12:27, 10].any()
+    assert blue[33:48, 10].any()  # together: in turns
+    assert red[33:48, 10].any()
+    assert red[30, 14:46].all()
+    assert not canvas[..., 1].any()
+
+
+def test_one_slice_of_a_view_shows_values_as_it_shows_the_scan() -> None:
+    scan = head_scan()
+    whole = view_of(scan)
+    one = whole.at_slice(30)
+    assert one.box.size == (*whole.box.size[:2], 1)
+    at = 30 - whole.box.start[2]
+    np.testing.assert_array_equal(one.slices(scan, "t1c")[0], whole.slices(scan, "t1c")[at])
+    np.testing.assert_array_equal(
+        as_gray(one.plane(scan.array[0, :, :, 30]), one.windows["t1c"]), one.slices(scan, "t1c")[0]
+    )
 
 
 def test_tile_keeps_proportions_in_mm() -> None:

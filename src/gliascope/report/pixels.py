@@ -75,6 +75,17 @@ class View:
         """Return labels of the scan's shape as upright slices, ``(K, rows, columns)``."""
         return self.upright(as_volume(labels, labels.ndim)[self.box.slices])
 
+    def at_slice(self, index: int) -> "View":
+        """Return the view of one axial slice of the scan; ``index`` counts from 0."""
+        start, stop = self.box.start, self.box.stop
+        box = Box((*start[:2], index), (*stop[:2], index + 1), self.box.step)
+        return View(box, self.windows, self.oriented)
+
+    def plane(self, values: NDArray[Number]) -> NDArray[Number]:
+        """Return values of one axial slice, ``(I, J)``, as rows and columns seen on the page (a view)."""
+        part = values[self.box.slices[:2]]
+        return (part[::-1, ::-1] if self.oriented else part).T
+
     def upright(self, volume: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Turn ``(I, J, K)`` into slices of rows and columns as seen on the page (a view)."""
         turned = volume[::-1, ::-1] if self.oriented else volume

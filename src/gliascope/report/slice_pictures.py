@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from gliascope.report import palette
 from gliascope.report.pixels import View, view_of
-from gliascope.report.tiles import best_slice, outline
+from gliascope.report.tiles import best_slice, outlines
 from gliascope.scan import LabelMap, Scan
 
 COLOR_PICTURE = ("red", "green", "blue")
@@ -96,10 +96,9 @@ def _resized(picture: Pixels, height: int, scan: Scan, *, width: int | None = No
 
 def _outlined(picture: Pixels, labels: Pixels, label_map: LabelMap) -> Pixels:
     canvas = picture.copy()
-    for region in label_map.scheme.regions:
-        mask = np.isin(labels, label_map.scheme.region_values(region))
-        if mask.any():
-            outline(canvas, mask, palette.rgb(palette.region_color(region)))
+    scheme = label_map.scheme
+    masks = [(np.isin(labels, scheme.region_values(name)), palette.region_color(name)) for name in scheme.regions]
+    outlines(canvas, [(mask, palette.rgb(color)) for mask, color in masks])
     return canvas
 
 

@@ -1,5 +1,6 @@
 """Small pictures of a case: one slice with outlines, for galleries, overviews and pages without a script."""
 
+from collections.abc import Sequence
 from typing import TypedDict
 
 import cv2
@@ -12,6 +13,10 @@ from gliascope.scan import LabelMap, Scan
 
 PREFERRED_CHANNELS = ("t2f", "t1c")
 """What is shown first: tumors with their edema are bright on FLAIR."""
+
+
+DASH = 6
+"""Pixels of a border that are drawn again where an inner region's border may have hidden it."""
 
 
 class Tile(TypedDict):
@@ -73,11 +78,13 @@ def draw_tile(
     width = max(round(height * pixels.shape[1] / pixels.shape[0] * _aspect(scan)), 1)
     way = cv2.INTER_AREA if height < len(pixels) else cv2.INTER_CUBIC
     canvas: NDArray[np.uint8] = np.asarray(cv2.resize(pixels, (width, height), interpolation=way), dtype=np.uint8)
+    drawn = []
     for one, labels in maps:
         for region in one.scheme.regions if one is label_map else one.scheme.regions[:1]:
             mask = np.isin(labels[middle], one.scheme.region_values(region))
             color = palette.region_color(region) if one is label_map else palette.REFERENCE_COLOR
-            outline(canvas, mask, palette.rgb(color))
+            drawn.append((mask, palette.rgb(color)))
+    outlines(canvas, drawn)
     return canvas
 
 
@@ -104,9 +111,33 @@ def _aspect(scan: Scan) -> float:
     return spacing[0] / spacing[1] if spacing else 1.0
 
 
-def outline(canvas: NDArray[np.uint8], mask: NDArray[np.bool_], color: tuple[int, int, int]) -> None:
-    """Draw the border of a mask onto a picture of the same proportions, whatever the size of either."""
+def outlines(canvas: NDArray[np.uint8], drawn: Sequence[tuple[NDArray[np.bool_], tuple[int, int, int]]]) -> None:
+    """Draw the borders of masks onto a picture of the same proportions, whatever the size of either.
+
+    Later masks are drawn over earlier ones: give nested regions from the outside in. Where borders coincide they take
+    turns along the line, so that none hides another.
+
+    Args:
+        canvas: Pixels, ``(rows, columns, 3)``; changed.
+        drawn: Masks ``(rows, columns)``, each with its color.
+    """
+    lines = [(_borders(canvas, mask), color) for mask, color in drawn if mask.any()]
+    for borders, color in lines:
+        cv2.drawContours(canvas, borders, -1, color, thickness=1, lineType=cv2.LINE_AA)
+    for inside, (borders, color) in enumerate(reversed(lines)):
+        if inside:
+            pieces = [piece for border in borders for piece in _dashes(border, DASH, DASH * inside)]
+            cv2.polylines(canvas, pieces, isClosed=False, color=color, thickness=1, lineType=cv2.LINE_AA)
+
+
+def _borders(canvas: NDArray[np.uint8], mask: NDArray[np.bool_]) -> Sequence[NDArray[np.int32]]:
+    """Return the border of a mask as lines of pixels of the canvas."""
     size = (canvas.shape[1], canvas.shape[0])
     smooth = cv2.resize(mask.astype(np.float32), size, interpolation=cv2.INTER_LINEAR)
-    contours, _ = cv2.findContours((smooth > 0.5).astype(np.uint8), cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
-    cv2.drawContours(canvas, contours, -1, color, thickness=1, lineType=cv2.LINE_AA)
+    found, _ = cv2.findContours((smooth > 0.5).astype(np.uint8), cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
+    return [np.asarray(border, np.int32) for border in found]
+
+
+def _dashes(border: NDArray[np.int32], length: int, gap: int) -> list[NDArray[np.int32]]:
+    """Cut a line of pixels into dashes."""
+    return [border[start : start + length + 1] for start in range(0, len(border), length + gap)]

@@ -105,18 +105,26 @@ function startViewer(root) {
       context.fill(path(ring, sx, sy), "evenodd");
     });
     context.globalAlpha = 1;
-    for (const region of drawn) {
+    const lines = drawn.map((region) => {
       const inside = new Uint8Array(256);
       region.values.forEach((number) => { inside[number] = 1; });
-      const line = path(outline((u, v) => inside[value(u, v)], plane.w, plane.h), sx, sy);
-      context.setLineDash([]);
-      context.strokeStyle = "rgba(0, 0, 0, 0.55)";
-      context.lineWidth = 3.4 * density;
-      context.stroke(line);
+      return path(outline((u, v) => inside[value(u, v)], plane.w, plane.h), sx, sy);
+    });
+    context.strokeStyle = "rgba(0, 0, 0, 0.55)";
+    context.lineWidth = 3.4 * density;
+    for (const line of lines) context.stroke(line);
+    context.lineWidth = 1.7 * density;
+    drawn.forEach((region, i) => {
       context.setLineDash(region.dashed ? [5 * density, 4 * density] : []);
       context.strokeStyle = region.color;
-      context.lineWidth = 1.7 * density;
-      context.stroke(line);
+      context.stroke(lines[i]);
+    });
+    // where borders coincide, the outer ones come through again in dashes: no region hides another
+    for (let i = drawn.length - 2; i >= 0; i--) {
+      if (drawn[i].dashed) continue;
+      context.setLineDash([6 * density, 6 * (drawn.length - 1 - i) * density]);
+      context.strokeStyle = drawn[i].color;
+      context.stroke(lines[i]);
     }
     context.setLineDash([]);
   }
