@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from gliascope.training.augment import AugmentSettings, augment_batch
+from gliascope.training.draws import UNVARIED
 
 pytestmark = pytest.mark.train
 
@@ -35,7 +36,7 @@ def varied(
     epoch: int = 0,
     **options: Any,  # noqa: ANN401 - any setting
 ) -> tuple[Tensor, Tensor]:
-    moved = augment_batch(image, target, AugmentSettings(**options), seed=1, epoch=epoch, positions=positions)
+    moved = augment_batch(image, target, AugmentSettings(**options), seed=1, variations=[(epoch, p) for p in positions])
     assert moved[1] is not None
     return moved[0], moved[1]
 
@@ -112,16 +113,16 @@ def test_epoch_and_position_matter_and_arguments_stay() -> None:
 
 def test_brightness_contrast_and_noise_do_what_they_say() -> None:
     image = torch.rand(64, 2, 8, 8, generator=torch.Generator().manual_seed(1))
-    positions = list(range(64))
+    variations = [(0, position) for position in range(64)]
     settings = AugmentSettings(contrast=0.5)
-    harder = augment_batch(image, None, settings, seed=1, epoch=0, positions=positions)[0]
+    harder = augment_batch(image, None, settings, seed=1, variations=variations)[0]
     assert torch.allclose(harder.mean((2, 3)), image.mean((2, 3)), atol=1e-6)
     ratios = (harder.std((2, 3)) / image.std((2, 3))).flatten()
     assert 0.5 <= ratios.min() < 0.7
     assert 1.3 < ratios.max() <= 1.5
-    noisy = augment_batch(
-        image, None, AugmentSettings(noise_sd=0.2, noise_chance=0.5), seed=1, epoch=0, positions=positions
-    )[0]
+    noisy = augment_batch(image, None, AugmentSettings(noise_sd=0.2, noise_chance=0.5), seed=1, variations=variations)[
+        0
+    ]
     changed = (noisy != image).flatten(1).any(1)
     assert 20 < changed.sum() < 44
     assert (noisy - image)[changed].std().item() == pytest.approx(0.2, rel=0.05)
@@ -130,3 +131,36 @@ def test_brightness_contrast_and_noise_do_what_they_say() -> None:
 def test_a_scale_the_wrong_way_round_is_refused() -> None:
     with pytest.raises(ValueError, match="least, largest"):
         AugmentSettings(scale=(1.2, 0.8))
+
+
+def test_values_are_clamped_after_the_intensity_changes() -> None:
+    image = torch.rand(8, 1, 8, 8, generator=torch.Generator().manual_seed(1))
+    loud: dict[str, Any] = {"brightness": 0.5, "contrast": 0.5, "noise_sd": 0.3}
+    free = augment_batch(image, None, AugmentSettings(**loud), seed=1, variations=[(0, p) for p in range(8)])[0]
+    kept = augment_batch(
+        image, None, AugmentSettings(**loud, clamp=(0.0, 1.0)), seed=1, variations=[(0, p) for p in range(8)]
+    )[0]
+    assert free.min() < 0
+    assert free.max() > 1
+    assert torch.equal(kept, free.clamp(0.0, 1.0))
+    with pytest.raises(ValueError, match="clamp must be"):
+        AugmentSettings(clamp=(1.0, 1.0))
+
+
+def test_unvaried_samples_stay_bit_by_bit_and_the_others_do_not_notice() -> None:
+    image, target = batch(16, 16)
+    settings = AugmentSettings(**ALL, clamp=(0.1, 0.9))
+    mixed = augment_batch(image, target, settings, seed=1, variations=[(0, 7), UNVARIED, (0, 9)])
+    every = augment_batch(image, target, settings, seed=1, variations=[(0, 7), (0, 8), (0, 9)])
+    assert mixed[1] is not None
+    assert every[1] is not None
+    for part, whole, given in ((mixed[0], every[0], image), (mixed[1], every[1], target)):
+        assert torch.equal(part[1], given[1])
+        assert torch.equal(part[::2], whole[::2])
+    assert augment_batch(image, target, settings, seed=1, variations=[UNVARIED] * 3)[0] is image
+
+
+def test_what_varies_at_all() -> None:
+    assert not AugmentSettings(flip=(0.0,), clamp=(0.0, 1.0)).varies
+    assert AugmentSettings(scale=(1.0, 1.1)).varies
+    assert AugmentSettings(flip=(0.0, 0.5)).varies

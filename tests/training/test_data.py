@@ -57,7 +57,7 @@ def test_slices_of_all_samples_are_items() -> None:
     assert batch["image"].shape == batch["target"].shape == (2, 1, 8, 8)
     assert batch["case"].tolist() == [0, 1]
     assert batch["target"].sum((1, 2, 3)).tolist() == [1, 0]
-    assert batch["epoch"] == 4
+    assert batch["variation"].tolist() == [[4, 0], [4, 1]]
 
 
 def test_labels_become_numbers_in_the_order_of_the_outputs() -> None:
@@ -96,6 +96,26 @@ def test_foreground_slices_are_found() -> None:
     assert len(keys) == 18
     assert {key.item for key in keys} == {8, 17}
     assert len(items) == 18
+
+
+def test_repeated_items_come_once_as_they_are_and_then_always_alike() -> None:
+    settings = SamplingSettings(repeat_augmented=3)
+    items, sampler = training_items([Point("a", count=2)], REGIONS, settings, patch=None, seed=1)
+    seen = []
+    for epoch in range(2):
+        sampler.set_epoch(epoch)
+        keys = list(sampler)
+        batch = read(items, keys)
+        where = [(key.item % 2, *variation) for key, variation in zip(keys, batch["variation"].tolist(), strict=True)]
+        assert batch["target"].sum((1, 2, 3)).tolist() == [index for index, _, _ in where]
+        seen.append(sorted(where))
+    assert seen[0] == seen[1] == [(0, -1, -1), (0, 0, 2), (0, 0, 4), (1, -1, -1), (1, 0, 3), (1, 0, 5)]
+
+
+def test_repetitions_stay_in_their_groups() -> None:
+    settings = SamplingSettings(repeat_augmented=2, foreground=1.0)
+    sampler = training_items([Point("a", count=3)], REGIONS, settings, patch=None, seed=1)[1]
+    assert {key.item for key in sampler} == {2, 5}
 
 
 def test_faults_come_back_as_errors_that_name_the_case() -> None:

@@ -224,3 +224,13 @@ def test_progress_epochs_and_needs_are_told(train_tiny: Run) -> None:
     assert needs[0].steps == 3
     assert 0 < needs[0].memory < needs[0].memory_free
     assert needs[0].total_s == pytest.approx(2 * needs[0].epoch_s)
+
+
+def test_a_set_enlarged_once_resumes_as_any_other(train_tiny: Run, tmp_path: Path) -> None:
+    twice = {"sampling": {"repeat_augmented": 2}}
+    train_tiny("straight", **twice)
+    train_tiny("halves", epochs=1, **twice)
+    result = train_tiny("halves", resume=True, **twice)
+    assert fingerprint(tmp_path / "halves") == fingerprint(tmp_path / "straight")
+    assert result.preflight is not None
+    assert result.preflight.steps == 6, "16 items instead of 8, three at a time"

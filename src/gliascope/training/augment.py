@@ -1,7 +1,7 @@
 """Variation of a batch on its device: one affine resampling for all samples that need it, then intensities.
 
-Every sample's variation depends on the seed, the epoch and its position in the epoch alone. Samples that are only
-flipped are flipped exactly, never resampled.
+Every sample's variation depends on the seed and on two numbers alone: the epoch and its position there, or those of a
+fixed copy. Samples that are only flipped are flipped exactly, never resampled.
 """
 
 import math
@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from gliascope.settings import Settings
-from gliascope.training.draws import Purpose, generator
+from gliascope.training.draws import UNVARIED, Purpose, Variation, generator
 
 Chance = Annotated[float, Field(ge=0.0, le=1.0)]
 
@@ -46,12 +46,22 @@ class AugmentSettings(Settings):
     noise_sd: NonNegativeFloat = 0.0
     """Standard deviation of Gaussian noise, in the prepared image's units."""
     noise_chance: Chance = 1.0
+    clamp: tuple[float, float] | None = None
+    """Least and largest value after brightness, contrast and noise; what lies beyond becomes these."""
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
         if not 0 < self.scale[0] <= self.scale[1]:
             raise ValueError(f"scale must be (least, largest), both above 0, got {self.scale}")
+        if self.clamp is not None and not self.clamp[0] < self.clamp[1]:
+            raise ValueError(f"clamp must be (least, largest), got {self.clamp}")
         return self
+
+    @property
+    def varies(self) -> bool:
+        """True where images may be changed at all."""
+        strengths = (*self.flip, self.rotate_degrees, self.shift, self.brightness, self.contrast, self.noise_sd)
+        return any(strengths) or self.scale != (1.0, 1.0)
 
 
 def augment_batch(
@@ -60,8 +70,7 @@ def augment_batch(
     settings: AugmentSettings,
     *,
     seed: int,
-    epoch: int,
-    positions: Sequence[int],
+    variations: Sequence[Variation],
 ) -> tuple[Tensor, Tensor | None]:
     """Vary a batch.
 
@@ -70,15 +79,17 @@ def augment_batch(
         target: ``(B, T, *S)`` uint8, or None; it moves as the image does (nearest neighbor).
         settings: How.
         seed: The run's seed.
-        epoch: Counted from 0.
-        positions: Position of each sample in the epoch; length B.
+        variations: What each sample's draws depend on, length B; ``UNVARIED`` ones stay as they are.
 
     Returns:
         Image and target of the same shapes and types; the arguments are not changed.
     """
+    chosen = [number for number, variation in enumerate(variations) if variation != UNVARIED]
+    if len(chosen) < len(variations):
+        return _in_part(image, target, settings, seed=seed, variations=variations, chosen=chosen)
     axes = image.dim() - 2
     flips, matrices, intensities = [], [], []
-    for position in positions:
+    for epoch, position in variations:
         draws = generator(seed, Purpose.AUGMENT, epoch=epoch, position=position).random(24)
         chances = (*settings.flip, 0.0, 0.0, 0.0)[:axes]
         flips.append([axis for axis in range(axes) if draws[axis] < chances[axis]])
@@ -86,8 +97,28 @@ def augment_batch(
         intensities.append(_intensity(settings, draws[15:18]))
     image, target = _flipped(image, flips), None if target is None else _flipped(target, flips)
     image, target = _moved(image, target, matrices, settings.outside)
-    image = _revalued(image, intensities)
-    return _noisy(image, settings, seed=seed, epoch=epoch, positions=positions), target
+    image = _noisy(_revalued(image, intensities), settings, seed=seed, variations=variations)
+    return image if settings.clamp is None else image.clamp(*settings.clamp), target
+
+
+def _in_part(
+    image: Tensor,
+    target: Tensor | None,
+    settings: AugmentSettings,
+    *,
+    seed: int,
+    variations: Sequence[Variation],
+    chosen: list[int],
+) -> tuple[Tensor, Tensor | None]:
+    """Vary the chosen samples of a batch alone."""
+    if not chosen:
+        return image, target
+    where = torch.tensor(chosen, device=image.device)
+    own = [variations[number] for number in chosen]
+    own_target = None if target is None else target[where]
+    varied, moved = augment_batch(image[where], own_target, settings, seed=seed, variations=own)
+    image = image.index_copy(0, where, varied)
+    return image, target if target is None or moved is None else target.index_copy(0, where, moved)
 
 
 def _matrix(settings: AugmentSettings, draws: NDArray[np.float64], size: tuple[int, ...]) -> NDArray[np.float64] | None:
@@ -162,11 +193,11 @@ def _revalued(image: Tensor, factors: list[tuple[float, float]]) -> Tensor:
     return changed
 
 
-def _noisy(image: Tensor, settings: AugmentSettings, *, seed: int, epoch: int, positions: Sequence[int]) -> Tensor:
+def _noisy(image: Tensor, settings: AugmentSettings, *, seed: int, variations: Sequence[Variation]) -> Tensor:
     if settings.noise_sd == 0:
         return image
     noise = torch.zeros_like(image)
-    for sample, position in zip(noise, positions, strict=True):
+    for sample, (epoch, position) in zip(noise, variations, strict=True):
         draw = generator(seed, Purpose.NOISE, epoch=epoch, position=position)
         if draw.random() < settings.noise_chance:
             own = torch.Generator(image.device).manual_seed(int(draw.integers(2**63)))

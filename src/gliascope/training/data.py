@@ -5,7 +5,7 @@ its file and its words on the way from a worker process.
 """
 
 from collections.abc import Sequence
-from typing import Any, NotRequired, Protocol, TypedDict
+from typing import Any, Protocol, TypedDict
 
 import numpy as np
 import torch
@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from gliascope.errors import GeometryError, GliascopeError, InputError
-from gliascope.training.draws import Purpose, generator
+from gliascope.training.draws import UNVARIED, Purpose, Variation, generator
 from gliascope.training.outputs import Outputs
 from gliascope.training.sampling import EpochSampler, Key, Numbers, SamplingSettings, ValidationSampler
 
@@ -60,7 +60,8 @@ class Batch(TypedDict):
     """``(B,)`` int64: position in the epoch."""
     counted: Tensor
     """``(B,)`` bool: False for a repetition that is not scored."""
-    epoch: NotRequired[int]
+    variation: Tensor
+    """``(B, 2)`` int64: what each one's augmentation depends on."""
 
 
 class Items(Dataset[Batch | GliascopeError]):
@@ -72,6 +73,8 @@ class Items(Dataset[Batch | GliascopeError]):
         seed: The run's seed.
         patch: Size of the patches that are cut from volumes, or None for whole items.
         foreground: Share of patches centered on a foreground voxel; None: every patch from the middle (validation).
+        copies: How often every item is there; the first copy is not varied where there are several, the others always
+            alike. Item ``n`` of copy ``k`` has the number ``k * count + n``.
     """
 
     def __init__(
@@ -82,16 +85,18 @@ class Items(Dataset[Batch | GliascopeError]):
         seed: int,
         patch: tuple[int, ...] | None = None,
         foreground: float | None = None,
+        copies: int = 1,
     ) -> None:
         self.samples = samples
         self.outputs = outputs
         self.seed = seed
         self.patch = patch
         self.foreground = foreground
+        self.copies = copies
         self.places = [(number, index) for number, sample in enumerate(samples) for index in range(sample.count)]
 
     def __len__(self) -> int:
-        return len(self.places)
+        return len(self.places) * self.copies
 
     def __getitem__(self, key: Key) -> Batch | GliascopeError:
         return self.__getitems__([key])
@@ -116,7 +121,7 @@ class Items(Dataset[Batch | GliascopeError]):
         targets: list[Target] = []
         cases: list[int] = []
         for key in keys:
-            number, index = self.places[key.item]
+            number, index = self.places[key.item % len(self.places)]
             sample = self.samples[number]
             image, target = sample.image(index), self._target(sample, index)
             if self.patch is not None:
@@ -134,8 +139,13 @@ class Items(Dataset[Batch | GliascopeError]):
             case=torch.tensor(cases),
             position=torch.tensor([key.position for key in keys]),
             counted=torch.tensor([key.counted for key in keys]),
-            epoch=keys[0].epoch,
+            variation=torch.tensor([self._variation(key) for key in keys]),
         )
+
+    def _variation(self, key: Key) -> Variation:
+        if self.copies == 1:
+            return key.epoch, key.position
+        return UNVARIED if key.item < len(self.places) else (0, key.item)
 
     def _target(self, sample: Sample, index: int) -> Target:
         if self.outputs.mode != "label":
@@ -180,7 +190,8 @@ def training_items(
     Raises:
         InputError: There are no items, a class of ``outputs`` has none, or foreground is asked for and there is none.
     """
-    items = Items(samples, outputs, seed=seed, patch=patch, foreground=sampling.foreground)
+    copies = sampling.repeat_augmented
+    items = Items(samples, outputs, seed=seed, patch=patch, foreground=sampling.foreground, copies=copies)
     if not len(items):
         raise InputError(
             "there is nothing to train on", hint="Check the split and the slice selection.", code="E_EMPTY"
@@ -190,6 +201,7 @@ def training_items(
         groups = _by_class(items, outputs)
     elif sampling.foreground > 0 and patch is None:
         groups = _with_foreground(items)
+    groups = [np.concatenate([group + copy * len(items.places) for copy in range(copies)]) for group in groups]
     return items, EpochSampler(len(items), sampling, groups, seed=seed)
 
 

@@ -10,6 +10,12 @@ import numpy as np
 
 _MASK = 2**64 - 1
 
+Variation = tuple[int, int]
+"""What the variation of an item depends on besides the seed: epoch and position, or the numbers of a fixed copy."""
+
+UNVARIED: Variation = (-1, -1)
+"""Of an item that is left as it is."""
+
 
 class Purpose(IntEnum):
     """What a draw is for; the numbers are part of every result and never change."""

@@ -103,8 +103,7 @@ class Learner(pl.LightningModule):
                 moves,
                 self.settings.augment,
                 seed=self.seed,
-                epoch=batch["epoch"],
-                positions=batch["position"].tolist(),
+                variations=[(epoch, position) for epoch, position in batch["variation"].tolist()],
             )
             target = target if moved is None else moved
         image = image.contiguous(memory_format=self.memory_format)

@@ -133,6 +133,12 @@ def _check_unvalidated(settings: TrainingSettings) -> None:
 
 
 def _check_sampling(settings: TrainingSettings, outputs: Outputs) -> None:
+    if settings.sampling.repeat_augmented > 1 and not settings.augment.varies:
+        hint = "Say in training.augment how the repetitions vary."
+        raise ConfigError("training.sampling.repeat_augmented: the repetitions would all be alike", hint=hint)
+    if settings.sampling.repeat_augmented > 1 and settings.patch_size is not None:
+        hint = "Leave training.patch_size out, or use training.augment alone, which varies every epoch anew."
+        raise ConfigError("training.sampling.repeat_augmented: random patches are never the same twice", hint=hint)
     if settings.sampling.balance == "class" and outputs.mode != "label":
         hint = "Segmenters use training.sampling.foreground."
         raise ConfigError("training.sampling.balance: only classifiers have classes to balance", hint=hint)

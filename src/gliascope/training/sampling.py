@@ -24,6 +24,9 @@ class SamplingSettings(Settings):
     """Share of draws that must show foreground: slices that hold some, patches around some (segmenters)."""
     per_epoch: PositiveInt | None = None
     """Items per epoch; none: as many as there are."""
+    repeat_augmented: PositiveInt = 1
+    """How often an item appears in the set: with 2 or more, once as it is and else with one variation each, the same in
+    every epoch, as if the set had been enlarged on disk. With 1, every epoch varies anew."""
 
 
 class Key(NamedTuple):
