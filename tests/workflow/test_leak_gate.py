@@ -3,6 +3,7 @@
 import json
 import shutil
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from gliascope.datasets.phantom_layouts import write_layout
 from gliascope.datasets.splits import Split, SplitSettings, split_cases
 from gliascope.errors import InputError
 from gliascope.workflow.audit import audit
+from gliascope.workflow.copy_search import search_copies
 from gliascope.workflow.leak_gate import LeakVerdict, check_leaks, kept_verdict
 from gliascope.workflow.progress import silent
 
@@ -37,7 +39,10 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def gate(parts: Split, root: Path, *, allowed: bool = False, dataset: str = "kaggle-4class") -> LeakVerdict:
-    return check_leaks(parts, dataset=dataset, root=root, allowed=allowed, classify=True, threads=2, progress=silent)
+    cases = [case for side in parts.parts().values() for case in side]
+    with TemporaryDirectory() as folder:
+        search = search_copies(cases, Path(folder), threads=2, progress=silent)
+    return check_leaks(parts, search, dataset=dataset, root=root, allowed=allowed, classify=True)
 
 
 def own_split(root: Path) -> Split:
@@ -114,7 +119,7 @@ def test_training_refuses_before_it_prepares_anything(root: Path, tmp_path: Path
     with pytest.raises(InputError, match="the split leaks"):
         train("customcnn-4class", root, tmp_path / "run", overrides=overrides, cache=tmp_path / "cache")
     assert not (tmp_path / "run").exists()
-    assert not (tmp_path / "cache").exists()
+    assert not list((tmp_path / "cache").glob("*.safetensors"))
 
 
 @pytest.mark.train
@@ -145,7 +150,7 @@ def stopped(monkeypatch: pytest.MonkeyPatch) -> None:
     def stop(*_: object, **__: object) -> None:
         raise PastTheGateError
 
-    monkeypatch.setattr("gliascope.workflow.train.build_cache", stop)
+    monkeypatch.setattr("gliascope.workflow.training_data.build_cache", stop)
 
 
 @pytest.mark.train

@@ -7,6 +7,9 @@ from typing import Literal
 from gliascope.leakage.content import same_content
 from gliascope.leakage.fingerprint import Fingerprint
 
+SEARCH_VERSION = 1
+"""Raise it when a reader, the fingerprints or the comparison change: results that are kept then no longer count."""
+
 CopyKind = Literal["bytes", "pixels", "content", "mirror"]
 
 

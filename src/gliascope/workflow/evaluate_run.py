@@ -91,9 +91,9 @@ def _cases_of_run(
     parts = split_cases(
         dataset.cases(root), SplitSettings(by="image", method="csv", path=str(run / SPLIT_FILE), validation=0)
     )
-    known = parts.parts()
+    known = parts.listed()
     if split not in known:
-        raise UsageError(f"unknown split '{split}'", hint=f"Known: {', '.join(known)}.")
+        raise UsageError(f"unknown split '{split}'", hint=f"This run has: {', '.join(known)}.")
     if not known[split]:
         filled = ", ".join(f"{name} ({len(cases)})" for name, cases in known.items() if cases)
         raise InputError(

@@ -1,7 +1,6 @@
 """Whether a split leaks, found out before a training begins; a leaking one needs leave."""
 
 import json
-import os
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,9 +12,9 @@ from gliascope.datasets.splits import Split
 from gliascope.datasets.union import UnionSettings
 from gliascope.errors import InputError, Notice
 from gliascope.files import atomic
-from gliascope.leakage import Copy, Fingerprint, find_copies, fingerprint_all
+from gliascope.leakage import Copy
 from gliascope.leakage.groups import KINDS, Leak, find_leaks, label_conflicts, strongest
-from gliascope.workflow.progress import ProgressCallback
+from gliascope.workflow.copy_search import CopySearch
 
 LEAK_FILE = "leakage.json"
 """Where a run keeps the verdict, so that going on with it does not look again."""
@@ -51,14 +50,7 @@ def kept_verdict(run: Path) -> LeakVerdict | None:
 
 
 def check_leaks(
-    parts: Split,
-    *,
-    dataset: str,
-    root: Path,
-    allowed: bool,
-    classify: bool,
-    threads: int | None,
-    progress: ProgressCallback,
+    parts: Split, search: CopySearch, *, dataset: str, root: Path, allowed: bool, classify: bool
 ) -> LeakVerdict:
     """Look for copies and patients on several sides of a split.
 
@@ -66,19 +58,18 @@ def check_leaks(
 
     Args:
         parts: The split.
+        search: The copies among its cases, or among more.
         dataset: The adapter's name, for the advice.
         root: The data set's folder, for the advice.
         allowed: A leaking split may be trained on.
         classify: Classes are learned, so copies of several classes are worth a notice.
-        threads: Cases at a time; None: one per core.
-        progress: Told how far it is.
 
     Raises:
         InputError: The split leaks and that is not allowed.
     """
     sided = [(side, case) for side, cases in parts.parts().items() for case in cases]
     sides, cases = [side for side, _ in sided], [case for _, case in sided]
-    copies = _copies(cases, threads or os.cpu_count() or 1, progress)
+    copies = search.among(cases)
     notices = _contradictions(cases, copies, root) if classify else ()
     leaks = find_leaks(sides, copies, [case.patient or case.group for case in cases])
     if not leaks:
@@ -91,17 +82,6 @@ def check_leaks(
         raise InputError(cause, file=root, hint=_advice(dataset, root), code="E_LEAK")
     text = f"The split leaks, which was allowed: {said}. Scores on them measure memory as much as skill."
     return LeakVerdict(facts, (Notice("W_LEAKAGE", "", text), *notices))
-
-
-def _copies(cases: Sequence[Case], threads: int, progress: ProgressCallback) -> list[Copy]:
-    read = fingerprint_all(
-        cases, threads=threads, progress=lambda done, total: progress("look for copies", done, total)
-    )
-    known = [(index, own) for index, own in enumerate(read) if isinstance(own, Fingerprint)]
-    found = find_copies(
-        [own for _, own in known], threads=threads, progress=lambda done, total: progress("compare", done, total)
-    )
-    return [Copy(known[copy.first][0], known[copy.second][0], copy.kind, copy.score) for copy in found]
 
 
 def _facts(leaks: Sequence[Leak], sides: Sequence[str]) -> dict[str, Any]:

@@ -32,27 +32,26 @@ LENGTH = ("training.epochs", "training.workers")
 """Settings that a resumed run may change; ``training`` refuses more epochs where a schedule counts on the number."""
 
 
-def check_free(folder: Path, config: dict[str, Any], split: str, *, resume: bool, overwrite: bool) -> None:
+OUTSIDE = ("fold", "by_patient")
+"""Stands in ``config.json`` beside the recipe's settings: options of the command."""
+
+
+def check_free(folder: Path, *, resume: bool, overwrite: bool) -> None:
     """Check that a run may be written here; nothing is touched yet.
 
     Args:
         folder: The run folder.
-        config: The resolved recipe as plain data.
-        split: The text of ``split.csv``.
-        resume: An interrupted run may go on.
+        resume: An interrupted run may go on; see ``check_same``.
         overwrite: A run that is there may be replaced.
 
     Raises:
         UsageError: A run is there and neither flag was given, or something else than a run is there.
-        ConfigError: The run to resume was started with other settings or another split.
     """
     if not folder.exists() or not any(folder.iterdir()):
         return
     if not is_run(folder):
         raise UsageError("is not empty and no run folder", file=folder, hint="Choose another -o.", code="E_EXISTS")
-    if resume:
-        _check_same(folder, config, split)
-    elif not overwrite:
+    if not (resume or overwrite):
         hint = "Add --resume to go on, --overwrite to start again, or choose another -o."
         raise UsageError("holds a run", file=folder, hint=hint, code="E_EXISTS")
 
@@ -131,7 +130,17 @@ def read_curves(folder: Path) -> dict[str, list[float | None]]:
     return {name: [float(row[name]) if row[name] else None for row in rows] for name in names}
 
 
-def _check_same(folder: Path, config: dict[str, Any], split: str) -> None:
+def check_same(folder: Path, config: dict[str, Any], split: str) -> None:
+    """Check that a run goes on as it was started.
+
+    Args:
+        folder: The run folder.
+        config: The resolved recipe as plain data.
+        split: The text of ``split.csv``.
+
+    Raises:
+        ConfigError: It was started with other settings or another split.
+    """
     before = _with_defaults(read_config(folder))
     changed = [name for name in sorted(_differences(before, config)) if name not in LENGTH]
     if changed:
@@ -146,7 +155,7 @@ def _with_defaults(config: dict[str, Any]) -> dict[str, Any]:
     """Add the settings that did not exist yet when a run was started: it had what is their default now."""
     from gliascope.config import RunConfig  # with PyTorch, which only a training has
 
-    recipe = {name: value for name, value in config.items() if name != "fold"}
+    recipe = {name: value for name, value in config.items() if name not in OUTSIDE}
     try:
         return {**config, **load_settings(RunConfig, recipe, file=CONFIG_FILE).resolved()}
     except ConfigError:

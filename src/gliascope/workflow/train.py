@@ -1,27 +1,38 @@
 """From recipe and data to a run folder: split, prepare, fit, ship the model."""
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gliascope.case import Case
 from gliascope.datasets.split_table import split_table
-from gliascope.datasets.splits import Split, SplitSettings, split_cases
-from gliascope.errors import InputError, Notice
+from gliascope.datasets.splits import Split, SplitSettings
+from gliascope.errors import InputError, Notice, UsageError
 from gliascope.files import atomic
-from gliascope.preprocess.cache import CacheEntry, build_cache, default_cache_folder
+from gliascope.preprocess.cache import default_cache_folder
 from gliascope.report import run_page
+from gliascope.workflow.divide import divide
 from gliascope.workflow.extras import require_training
 from gliascope.workflow.leak_gate import check_leaks, kept_verdict
 from gliascope.workflow.output_place import check_outside
 from gliascope.workflow.progress import ProgressCallback, silent
 from gliascope.workflow.provenance import code_version, data_hash, machine
-from gliascope.workflow.run_folder import MODEL_FOLDER, PAGE_FILE, RUN_FILE, check_free, read_curves, start_run
+from gliascope.workflow.run_folder import (
+    MODEL_FOLDER,
+    PAGE_FILE,
+    RUN_FILE,
+    SPLIT_FILE,
+    check_free,
+    check_same,
+    is_run,
+    read_curves,
+    start_run,
+)
 from gliascope.workflow.samples import training_samples
 from gliascope.workflow.ship_model import ship_model
+from gliascope.workflow.training_data import TrainingData
 
 if TYPE_CHECKING:
     from gliascope.config import RunConfig
@@ -52,6 +63,7 @@ def train(
     resume: bool = False,
     overwrite: bool = False,
     allow_leakage: bool = False,
+    by_patient: bool = False,
     device: str = "auto",
     threads: int | None = None,
     cache: str | Path | None = None,
@@ -64,12 +76,14 @@ def train(
         recipe: Name of a shipped recipe, or a TOML file.
         data: The data set's root.
         output: The run folder.
-        fold: Which fold of a k-fold split, from 1.
+        fold: Which fold of a split with folds, from 1.
         split: A CSV (``path,patient,group,label,split``) instead of the recipe's split.
         overrides: ``a.b=value`` settings on top of the recipe.
         resume: Go on with a run that was interrupted.
         overwrite: Replace a run folder.
         allow_leakage: Train although copies or patients cross the split; every output says so.
+        by_patient: Divide by patient although the recipe does not; where the data set knows no patients, by content
+            without copies. Leakage is not allowed then, whatever the recipe says.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
         threads: CPU threads; None: all cores.
         cache: Where prepared images are kept; None: the user's cache folder.
@@ -79,7 +93,8 @@ def train(
     Raises:
         ConfigError: The recipe or an override is wrong.
         InputError: The split leaks, or the data cannot be used; every file at fault is listed before the first epoch.
-        UsageError: The run folder lies in the data, or exists and neither ``resume`` nor ``overwrite`` was given.
+        UsageError: The run folder lies in the data, or exists and neither ``resume`` nor ``overwrite`` was given, or
+            ``by_patient`` comes with a split or with leave to leak.
         MachineError: PyTorch is missing, or memory or disk do not suffice.
     """
     require_training()
@@ -88,41 +103,42 @@ def train(
     from gliascope.training.fit import fit
 
     config = read_recipe(recipe, overrides)
-    config = config.model_copy(update={"allow_leakage": config.allow_leakage or allow_leakage})
+    config = config.model_copy(update={"allow_leakage": (config.allow_leakage or allow_leakage) and not by_patient})
     output, root = Path(output), Path(data)
     check_outside(output, [root])
-    settings = config.split
-    if split is not None:
-        settings = config.split.model_copy(update={"method": "csv", "path": str(split)})
-    settings, parts = _divided(config, _usable(config, config.dataset.cases(root), root), settings, fold)
-    if not parts.train or not (parts.validation or config.training.keep == "last"):
-        cause = f"split '{parts.name}' leaves {len(parts.train)} cases to train and {len(parts.validation)} to validate"
-        raise InputError(cause, file=root, hint="Both need at least one, unless training.keep = 'last'.", code="E_SPLIT")
-    _check_classes(config, parts)
+    check_free(output, resume=resume, overwrite=overwrite)
+    settings = _split_settings(config, split, by_patient=by_patient, allow_leakage=allow_leakage)
+    material = TrainingData(config, root, Path(cache or default_cache_folder()), threads, progress)
+    cases = material.cases()
+    earlier = output / SPLIT_FILE if resume and is_run(output) else None
+    settings, parts = divide(material, cases, settings, fold=fold, by_patient=by_patient, earlier=earlier)
+    _check_parts(config, parts, root)
     resolved = {**config.resolved(), "split": settings.model_dump(mode="json"), "fold": fold}
-    table = split_table(parts.parts())
-    check_free(output, resolved, table, resume=resume, overwrite=overwrite)
-    announce(f"{parts.name}: {len(parts.train)} train, {len(parts.validation)} validation, {len(parts.test)} test")
+    resolved |= {"by_patient": True} if by_patient else {}
+    table = split_table(parts.listed())
+    if earlier is not None:
+        check_same(output, resolved, table)
+    counts = {name: len(part) for name, part in parts.listed().items()}
+    announce(f"{parts.name}: {', '.join(f'{number} {name}' for name, number in counts.items())}")
     network = build_network(config.network, config.in_channels, config.out_channels, seed=config.seed)
     first_weights = load_first_weights(network, config.network)  # early: a file may be missing
     verdict = (kept_verdict(output) if resume else None) or check_leaks(
         parts,
+        material.copies(cases),
         dataset=config.dataset.name,
         root=root,
         allowed=config.allow_leakage,
         classify=config.task == "classify",
-        threads=threads,
-        progress=progress,
     )
     for notice in verdict.notices:
         announce(notice.text)
-    folder = default_cache_folder() if cache is None else Path(cache)
-    entries = _prepare(config, (*parts.train, *parts.validation), folder, threads, progress)
+    entries = material.prepare((*parts.train, *parts.validation))
     training, validation = entries[: len(parts.train)], entries[len(parts.train) :]
     announce(
-        f"{len(entries)} cases are prepared in {folder} ({sum(e.path.stat().st_size for e in entries) / 1e9:.2f} GB)"
+        f"{len(entries)} cases are prepared in {material.folder} "
+        f"({sum(entry.path.stat().st_size for entry in entries) / 1e9:.2f} GB)"
     )
-    content = {name: data_hash(cases) for name, cases in parts.parts().items()}
+    content = {name: data_hash(part) for name, part in parts.listed().items()}
     start_run(output, resolved, table, resume=resume)
     verdict.save(output)
     result = fit(
@@ -145,7 +161,7 @@ def train(
     )
     facts = {**_run_facts(config, root, parts, result, noticed), "leakage": verdict.facts, "parts_sha256": content}
     facts["first_weights"] = first_weights
-    facts["data_sha256"] = hashlib.sha256("".join(content.values()).encode()).hexdigest()
+    facts["data_sha256"] = hashlib.sha256("".join(content[name] for name in parts.parts()).encode()).hexdigest()
     facts["warnings"] += ship_model(
         output, config, facts, training, validation, device=device, threads=threads, progress=progress
     )
@@ -155,40 +171,25 @@ def train(
     return TrainedRun(output, facts)
 
 
-def _divided(
-    config: "RunConfig", cases: list[Case], settings: SplitSettings, fold: int | None
-) -> tuple[SplitSettings, Split]:
-    """Divide the cases; a split that tears patients apart is named by image, and needs leave."""
-    try:
-        return settings, split_cases(cases, settings, fold=fold)
-    except InputError as fault:
-        if fault.code != "E_LEAK" or not config.allow_leakage:
-            raise
-    settings = settings.model_copy(update={"by": "image"})
-    return settings, split_cases(cases, settings, fold=fold)
+def _split_settings(
+    config: "RunConfig", table: str | Path | None, *, by_patient: bool, allow_leakage: bool
+) -> SplitSettings:
+    """Return the recipe's split, or that of a table."""
+    if by_patient and (table is not None or allow_leakage):
+        option = "--split" if table is not None else "--allow-leakage"
+        raise UsageError(f"--by-patient and {option} exclude each other", hint="Leave one of them out.")
+    if table is None:
+        return config.split
+    return config.split.model_copy(update={"method": "csv", "path": str(table), "strata": "class"})
 
 
-def _usable(config: "RunConfig", cases: list[Case], root: Path) -> list[Case]:
-    """Return the cases the task can learn from: those with a class, or with a reference mask."""
-    usable = [c for c in cases if (c.label if config.task == "classify" else c.has_reference)]
-    if not usable:
-        wanted = "a tumor class" if config.task == "classify" else "a reference mask"
-        raise InputError(f"none of {len(cases)} cases has {wanted}", file=root, code="E_REFERENCE")
-    return usable
-
-
-def _prepare(
-    config: "RunConfig", cases: Sequence[Case], folder: Path, threads: int | None, progress: ProgressCallback
-) -> tuple[CacheEntry, ...]:
-    return build_cache(
-        cases,
-        config.plan,
-        config.target,
-        folder,
-        layout="slices" if config.network.dimensions == 2 else "volume",
-        workers=threads,
-        progress=lambda done, total: progress("prepare cases", done, total),
-    )
+def _check_parts(config: "RunConfig", parts: Split, root: Path) -> None:
+    """Refuse parts that a training cannot begin with."""
+    if not parts.train or not (parts.validation or config.training.keep == "last"):
+        cause = f"split '{parts.name}' leaves {len(parts.train)} cases to train and {len(parts.validation)} to validate"
+        hint = "Both need at least one, unless training.keep = 'last'."
+        raise InputError(cause, file=root, hint=hint, code="E_SPLIT")
+    _check_classes(config, parts)
 
 
 def _check_classes(config: "RunConfig", parts: Split) -> None:
@@ -242,7 +243,7 @@ def _run_facts(
         "licence": card.licence,
         "data": str(root.resolve()),
         "split": parts.name,
-        "cases": {"train": len(parts.train), "validation": len(parts.validation), "test": len(parts.test)},
+        "cases": {name: len(part) for name, part in parts.listed().items()},
         "network": {"name": config.network.name, "parameters": result.parameters},
         "precision": result.precision,
         "seed": config.seed,
