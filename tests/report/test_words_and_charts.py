@@ -157,6 +157,8 @@ def test_learning_rate_axis_has_plain_numbers() -> None:
     svg = str(line_chart([Line("lr", [1e-2, 1e-3, 1e-4])], title="lr", logarithmic=True))
     assert ">0.001<" in svg
     assert "mathdefault" not in svg
+    narrow = str(line_chart([Line("lr", [9e-4, 3e-4])], title="lr", logarithmic=True))
+    assert ">0.0005<" in narrow
 
 
 @pytest.mark.parametrize(
@@ -166,6 +168,9 @@ def test_learning_rate_axis_has_plain_numbers() -> None:
         ("val/dice_TC", "dice", "TC", "validation"),
         ("loss/validation", "loss", "", "validation"),
         ("accuracy", "accuracy", "", ""),
+        ("iou_background", "iou", "background", ""),
+        ("dice_NCR", "dice", "NCR", ""),
+        ("iou_mean", "iou", "mean", ""),
     ],
 )
 def test_series_names_are_split(name: str, metric: str, part: str, stage: str) -> None:
@@ -183,6 +188,14 @@ def test_series_of_one_metric_share_a_chart() -> None:
     html = str(curve_charts(curves))
     assert html.count("<svg") == 1
     assert "training" in html
+
+
+def test_classes_share_a_chart_with_their_mean_and_one_region_needs_none() -> None:
+    four = {f"iou_{part}": [0.1, 0.2] for part in ("background", "NCR", "ED", "ET", "mean")}
+    html = str(curve_charts({**four, "dice_tumor": [0.1, 0.2], "dice_mean": [0.1, 0.2]}))
+    assert html.count("<svg") == 2
+    assert all(word in html for word in ("Background", "Necrotic core", "Edema", "Mean"))
+    assert html.count("Mean") == str(curve_charts(four)).count("Mean")
 
 
 def test_configuration_keeps_nested_names() -> None:

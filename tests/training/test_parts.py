@@ -101,6 +101,7 @@ def test_validation_sees_whole_volumes_unless_they_are_too_large() -> None:
 def test_an_unknown_monitor_lists_the_scores() -> None:
     with pytest.raises(ConfigError, match="Known: train_loss, val_loss, dice_WT, dice_mean"):
         monitored("dice_TC", Outputs("regions", ("WT",)))
+    assert monitored("iou_mean", Outputs("classes", ("background", "ED"))) == "iou_mean"
 
 
 def test_padding_to_the_divisor_leaves_no_trace_in_the_shape() -> None:

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from sklearn.metrics import accuracy_score, f1_score
+from sklearn.metrics import accuracy_score, f1_score, jaccard_score
 
 from gliascope.training.outputs import Outputs
 from gliascope.training.scores import Tally, score_names
@@ -37,6 +37,22 @@ def test_a_region_empty_in_both_does_not_count_and_alone_is_undefined() -> None:
     assert scores["dice_ED"] == 1.0
     assert math.isnan(scores["dice_ET"])
     assert scores["dice_mean"] == 1.0
+    assert tuple(scores) == score_names(tally.outputs)
+
+
+def test_iou_of_classes_is_pooled_over_all_voxels_and_equals_scikit_learn() -> None:
+    draws = np.random.default_rng(2)
+    truth, predicted = draws.integers(3, size=(3, 1, 5, 5)), draws.integers(3, size=(3, 1, 5, 5))
+    tally = Tally(Outputs("classes", ("background", "ED", "ET", "NCR")), 2, CPU)
+    logits = torch.nn.functional.one_hot(torch.from_numpy(predicted[:, 0]), 4).movedim(-1, 1).float()
+    counted = torch.tensor([True, True, False])
+    case, loss = torch.tensor([0, 1, 1]), torch.tensor(0.1)
+    tally.add(logits, torch.from_numpy(truth).to(torch.uint8), case=case, counted=counted, loss=loss)
+    scores = tally.scores()
+    expected = jaccard_score(truth[:2].ravel(), predicted[:2].ravel(), average=None)
+    assert [scores[f"iou_{name}"] for name in ("background", "ED", "ET")] == pytest.approx(list(expected))
+    assert math.isnan(scores["iou_NCR"])
+    assert scores["iou_mean"] == pytest.approx(expected.mean())
     assert tuple(scores) == score_names(tally.outputs)
 
 

@@ -42,7 +42,7 @@ def line_chart(
         logarithmic: The axis is logarithmic (learning rates).
         mark: An epoch, from 1, to mark (the one that was kept), or None.
     """
-    from matplotlib.ticker import MaxNLocator
+    from matplotlib.ticker import LogLocator, MaxNLocator
 
     def draw(axes: "Axes") -> None:
         names = list(dict.fromkeys(line.name for line in lines))
@@ -59,6 +59,9 @@ def line_chart(
             axes.set_ylim(-0.02, 1.02)
         if logarithmic:
             axes.set_yscale("log")
+            low, high = axes.get_ylim()
+            if high < 100 * low:  # powers of ten alone might leave the axis without any number
+                axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
             axes.yaxis.set_major_formatter(lambda value, _position: f"{value:g}")
             axes.yaxis.set_minor_formatter("")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))

@@ -1,6 +1,7 @@
 """Training curves: which series share a chart, and how their names read.
 
-Names are ``[train|validation]_metric[_region]``; ``/`` and ``_`` both divide. ``val`` means validation.
+Names are ``[train|validation]_metric[_part]``; ``/`` and ``_`` both divide. ``val`` means validation; a part is a
+region, a tissue, ``background`` or ``mean``.
 """
 
 import re
@@ -10,18 +11,19 @@ from typing import Any
 
 from markupsafe import Markup
 
-from gliascope.labels import REGIONS
+from gliascope.labels import REGIONS, Tissue
 from gliascope.report import wording
 from gliascope.report.charts import Line, legend, line_chart
 from gliascope.report.frame import fragment
 
 _STAGE = re.compile(r"^(train|training|val|validation)[/_.]|[/_.](train|training|val|validation)$")
+_PARTS = frozenset({*REGIONS, *Tissue, "background", "mean"})
 _UNIT_METRICS = ("dice", "iou", "accuracy", "f1", "precision", "recall", "sensitivity", "specificity", "auc", "nsd")
 
 
 @dataclass(frozen=True)
 class CurveName:
-    """A series name in its parts: ``metric`` groups charts, ``part`` is a region or class, ``stage`` may be empty."""
+    """A series name in its parts: ``metric`` groups charts, ``part`` and ``stage`` may be empty."""
 
     metric: str
     part: str
@@ -41,13 +43,15 @@ def parse_curve(name: str) -> CurveName:
     stage = next((g for g in found.groups() if g), "") if found else ""
     rest = _STAGE.sub("", name, count=1)
     metric, _, last = rest.replace("/", "_").rpartition("_")
-    is_part = metric and last in REGIONS
+    is_part = metric and last in _PARTS
     stage = {"val": "validation", "training": "train"}.get(stage, stage)
     return CurveName(metric if is_part else rest, last if is_part else "", stage)
 
 
 def curve_charts(curves: Mapping[str, Sequence[float | None]], *, best_epoch: int | None = None) -> Markup:
     """Return one chart per metric; training is dashed where validation stands beside it.
+
+    The mean of a single part would hide it, so it is left out.
 
     Args:
         curves: A value per epoch by series name; None where an epoch has none.
@@ -59,7 +63,9 @@ def curve_charts(curves: Mapping[str, Sequence[float | None]], *, best_epoch: in
             parsed = parse_curve(name)
             groups.setdefault(parsed.metric, []).append((parsed, values))
     charts: list[dict[str, Any]] = []
-    for metric, series in groups.items():
+    for metric, found in groups.items():
+        parts = [pair for pair in found if pair[0].part != "mean"]
+        series = parts if len(parts) == 1 else found
         stages = {parsed.stage for parsed, _ in series}
         both = {"train", "validation"} <= stages
         lines = [

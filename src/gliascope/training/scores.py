@@ -27,7 +27,7 @@ class Tally:
 
     def __init__(self, outputs: Outputs, cases: int, device: torch.device) -> None:
         self.outputs = outputs
-        size = (len(outputs.names),) * 2 if outputs.mode == "label" else (cases, len(outputs.foreground), 3)
+        size = (len(outputs.names),) * 2 if outputs.mode == "label" else (cases, len(outputs.names), 3)
         self.counts = torch.zeros(size, dtype=torch.float64, device=device)
         self.loss = torch.zeros(2, dtype=torch.float64, device=device)
         """Sum of the losses, and of their weights."""
@@ -46,18 +46,26 @@ class Tally:
         self.counts.index_add_(0, case[counted], found[counted].double())
 
     def scores(self) -> Scores:
-        """Return ``val_loss`` and, by mode, Dice per region and its mean, or accuracy and macro F1."""
+        """Return ``val_loss`` and, by mode, accuracy and macro F1, or Dice per region and IoU per class with means."""
         total, weight = self.loss.tolist()
-        counts = self.counts.cpu().numpy()
-        own = label_scores(counts) if self.outputs.mode == "label" else dice_scores(counts, self.outputs.foreground)
-        return {"val_loss": total / weight if weight else math.nan, **own}
+        return {"val_loss": total / weight if weight else math.nan, **self._own(self.counts.cpu().numpy())}
+
+    def _own(self, counts: NDArray[np.float64]) -> Scores:
+        if self.outputs.mode == "label":
+            return label_scores(counts)
+        if self.outputs.mode == "regions":
+            return dice_scores(counts, self.outputs.names)
+        return {**dice_scores(counts[:, 1:], self.outputs.foreground), **iou_scores(counts, self.outputs.names)}
 
 
 def score_names(outputs: Outputs) -> tuple[str, ...]:
     """Return the names that a validation's scores have."""
     if outputs.mode == "label":
         return ("val_loss", "accuracy", "f1_macro")
-    return ("val_loss", *(f"dice_{name}" for name in outputs.foreground), "dice_mean")
+    dice = (*(f"dice_{name}" for name in outputs.foreground), "dice_mean")
+    if outputs.mode == "regions":
+        return ("val_loss", *dice)
+    return ("val_loss", *dice, *(f"iou_{name}" for name in outputs.names), "iou_mean")
 
 
 def dice_scores(counts: NDArray[np.float64], names: tuple[str, ...]) -> Scores:
@@ -78,6 +86,23 @@ def dice_scores(counts: NDArray[np.float64], names: tuple[str, ...]) -> Scores:
     return {**{f"dice_{name}": mean for name, mean in zip(names, means, strict=True)}, "dice_mean": _mean(means)}
 
 
+def iou_scores(counts: NDArray[np.float64], names: tuple[str, ...]) -> Scores:
+    """Return the IoU per class over all voxels of all cases together, and its mean.
+
+    Args:
+        counts: As in ``dice_scores``, the background among the classes.
+        names: Names of the classes.
+
+    Returns:
+        A class that no voxel is or is called has ``nan``; the mean is that of the others.
+    """
+    both, predicted, truth = counts.sum(axis=0).T
+    union = predicted + truth - both
+    iou = np.divide(both, union, out=np.full(union.shape, np.nan), where=union > 0)
+    scores = {f"iou_{name}": float(value) for name, value in zip(names, iou, strict=True)}
+    return {**scores, "iou_mean": _mean(iou)}
+
+
 def label_scores(confusion: NDArray[np.float64]) -> Scores:
     """Return accuracy and macro F1.
 
@@ -94,10 +119,10 @@ def label_scores(confusion: NDArray[np.float64]) -> Scores:
 
 
 def _masks(logits: Tensor, target: Tensor, outputs: Outputs) -> tuple[Tensor, Tensor]:
-    """Return predicted and true masks of the foreground, ``(B, R, *S)`` bool."""
+    """Return predicted and true masks of the regions, or of the classes with the background, ``(B, R, *S)`` bool."""
     if outputs.mode == "regions":
         return logits > 0, target > 0  # a logit of 0 is a probability of one half
-    classes = torch.arange(1, len(outputs.names), device=logits.device).view(1, -1, *(1,) * (logits.dim() - 2))
+    classes = torch.arange(len(outputs.names), device=logits.device).view(1, -1, *(1,) * (logits.dim() - 2))
     return logits.argmax(dim=1, keepdim=True) == classes, target == classes
 
 
