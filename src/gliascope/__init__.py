@@ -27,7 +27,7 @@ _HOME = {
     "doctor": "gliascope.workflow.doctor:doctor",
     "evaluate": "gliascope.workflow.evaluate:evaluate",
     "explore": "gliascope.workflow.explore:explore",
-    "export": "gliascope.workflow.export:export_model",
+    "export": "gliascope.workflow.export_system:export",
     "list_datasets": "gliascope.workflow.listing:list_datasets",
     "list_models": "gliascope.workflow.listing:list_models",
     "list_networks": "gliascope.workflow.listing:list_networks",

@@ -119,7 +119,7 @@ class RunConfig(Settings):
         """Return itself when its parts fit together.
 
         Raises:
-            ConfigError: The task, the network and the target contradict each other.
+            ConfigError: The task, the network, the target, the split or the plans contradict each other.
         """
         if self.network.task != self.task:
             cause = f"network '{self.network.name}' cannot {self.task}"
@@ -130,6 +130,13 @@ class RunConfig(Settings):
         if (self.target is None) == (self.task == "segment"):
             wanted = "needs a [target]" if self.task == "segment" else "takes no [target]"
             raise ConfigError(f"task '{self.task}' {wanted}", file=self.name, hint="See docs/reference/recipes.md.")
+        if self.target is None and (self.keep.minimum_tumor_share > 0 or self.split.strata == "tumor"):
+            setting = "keep.minimum_tumor_share" if self.keep.minimum_tumor_share > 0 else "split.strata = 'tumor'"
+            raise ConfigError(f"{setting} counts tumor in masks, and a classifier reads none", file=self.name)
+        later = self.prediction_plan or self.plan
+        if (later.channels, later.in_channels) != (self.plan.channels, self.plan.in_channels):
+            cause = "prediction_plan gives the network other channels than plan"
+            raise ConfigError(cause, file=self.name, hint="Name the same channels in both.", code="E_CHANNELS")
         return self
 
 
@@ -144,7 +151,8 @@ class SystemConfig(Settings):
     combine: Literal["vote", "cascade"]
     """``vote``: the class that most classifiers name. ``cascade``: a classifier, and a segmenter for its positives."""
     members: tuple[str, ...] = Field(min_length=2)
-    """Recipes by name, trained one after the other on one split; of a cascade the classifier first."""
+    """Recipes by name, or TOML files as seen from this one, trained one after the other; of a cascade the classifier
+    first."""
     reported: tuple[ReportedFigure, ...] = ()
     """What the source reports."""
     differs: str = ""
@@ -193,6 +201,12 @@ def read_experiment(recipe: str | Path, overrides: Iterable[str] = ()) -> RunCon
     if "combine" in tree:
         return load_settings(SystemConfig, tree, file=file)
     return load_settings(RunConfig, tree, file=file).checked()
+
+
+def member_recipes(recipe: str | Path, system: SystemConfig) -> list[str | Path]:
+    """Return what ``read_experiment`` takes for each member of a system that was read from ``recipe``."""
+    home = Path(recipe).parent if Path(recipe).suffix == ".toml" else Path()
+    return [home / member if member.endswith(".toml") else member for member in system.members]
 
 
 def _recipe_text(recipe: str | Path) -> tuple[str, str]:

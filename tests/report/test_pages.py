@@ -88,14 +88,18 @@ def prediction(text: str) -> str:
         "case": text,
         "inputs": [{"path": text, "sha256": "0" * 64, "channel": "t1n"}],
         "task": "segment",
-        "models": [{"role": "segment", "name": text, "version": "1", "sha256": "0" * 64}],
+        "models": [
+            {"role": text, "name": text, "version": "1", "sha256": "0" * 64, "members": [{"name": text, "version": ""}]}
+        ],
         "created": "2026-11-20T12:00:00Z",
         "classification": {
             "label": "glioma",
             "probabilities": {"glioma": 0.9, text: 0.1},
             "abstained": False,
             "reason": text,
+            "votes": [{"model": text, "label": text, "probabilities": {"glioma": 0.9, text: 0.1}}] * 2,
         },
+        "cascade": {"segmented": True, "slices": [text, "no_tumor", None]},
         "segmentation": {"mask": "mask.nii.gz", "scheme": "brats2023", "regions": regions},
         "warnings": [warning(text)] * 5,
         "timing_s": {"read": 0.1, "total": 2.0},
@@ -317,6 +321,42 @@ def test_empty_prediction_is_no_all_clear() -> None:
     regions = {"WT": {"volume_ml": 0.0, "voxels": 0, "max_diameter_mm": 0.0}}
     html = prediction_page({"case": "a", "segmentation": {"regions": regions}}, scan, nothing)
     assert "no proof that there is none" in html
+
+
+def cascade(label: str, *, segmented: bool, slices: list[str | None]) -> str:
+    votes = [{"model": name, "label": label, "probabilities": {"glioma": 0.9, "no_tumor": 0.1}} for name in ("a", "b")]
+    other = {"model": "c", "label": None, "probabilities": {"glioma": 0.4, "no_tumor": 0.6}}
+    facts: dict[str, Any] = {
+        "case": "a",
+        "classification": {"label": label, "probabilities": {"glioma": 0.7}, "votes": [*votes, other]},
+        "segmentation": {"mask": "mask.nii.gz", "regions": {"WT": {"voxels": 0, "volume_ml": 0.0}}},
+        "cascade": {"segmented": segmented, "slices": slices},
+        "options": {"segment_all": segmented},
+        "models": [
+            {"role": "classifier", "name": "vote", "version": "1", "members": [{"name": "a", "version": "1"}]},
+            {"role": "segmenter", "name": "net", "version": "2"},
+        ],
+    }
+    scan, labels = scan_and_labels()
+    return prediction_page(facts, scan, labels if segmented else None)
+
+
+def test_votes_and_slices_of_a_cascade_are_told() -> None:
+    slices = ["no_tumor", "glioma", None, "glioma", "no_tumor", "glioma"]
+    html = cascade("glioma", segmented=True, slices=slices)
+    assert "2 of 3 models say so." in html
+    assert "none given" in html
+    assert "6 axial slices was classified alone; 4 may show tumor: 2–4, 6, counted" in html
+    assert "vote 1, net 2" in html
+    assert "segment whatever the class" in html
+    assert "was not segmented" not in html
+
+
+def test_a_negative_of_a_cascade_is_no_all_clear() -> None:
+    html = cascade("no_tumor", segmented=False, slices=["no_tumor"] * 3)
+    assert "nothing was segmented and the mask is empty. That is no proof" in html
+    assert "none shows tumor" in html
+    assert "0.0 ml" not in html
 
 
 def test_lone_color_picture_is_no_missing_contrast() -> None:

@@ -102,7 +102,7 @@ class SystemFolder:
         for facts, member in zip(self.facts.members, self.members, strict=True):
             if facts.role == role:
                 return member
-        raise ModelError(f"has no {role}", file=self.path, code="E_SYSTEM")
+        raise ModelError(f"has no {role}", file=self.path, code="E_MEMBERS")
 
 
 AnyModel = ModelFolder | SystemFolder
@@ -160,12 +160,12 @@ def check_members(combine: Combine, members: Sequence[tuple[Role, AnyModel]], *,
     names = [member.facts.name for _, member in members]
     double = sorted({name for name in names if names.count(name) > 1})
     if double:
-        raise ModelError(f"has two members named '{double[0]}'", file=file, hint="Rename one.", code="E_SYSTEM")
+        raise ModelError(f"has two members named '{double[0]}'", file=file, hint="Rename one.", code="E_MEMBERS")
     for role, member in members:
         wanted = "segment" if role == "segmenter" else "classify"
         if member.facts.task != wanted:
             cause = f"takes '{member.facts.name}' as {role} of a {combine}, and it can {member.facts.task}"
-            raise ModelError(cause, file=file, hint=f"A {role} can {wanted}.", code="E_SYSTEM")
+            raise ModelError(cause, file=file, hint=f"A {role} can {wanted}.", code="E_MEMBERS")
 
 
 def load_system(folder: Path) -> SystemFolder:

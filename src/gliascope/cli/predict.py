@@ -18,9 +18,15 @@ def predict(
     ] = None,
     output: options.Output = Path("predictions"),
     model: Annotated[
-        str, typer.Option(metavar="NAME|DIR", help="A model folder, a run folder, or a model's name.")
+        str, typer.Option(metavar="NAME|DIR", help="A model, system or run folder, or a model's name.")
     ] = "auto",
-    task: Annotated[str, typer.Option(metavar="auto|classify|segment")] = "auto",
+    segmenter: Annotated[
+        str | None, typer.Option(metavar="NAME|DIR", help="Segments what --model, a classifier, calls a tumor.")
+    ] = None,
+    task: Annotated[str, typer.Option(metavar="auto|classify|segment", help="One part of a system.")] = "auto",
+    segment_all: Annotated[
+        bool, typer.Option("--segment-all", help="With a classifier and a segmenter: segment whatever the class.")
+    ] = False,
     t1n: _File = None,
     t1c: _File = None,
     t2w: _File = None,
@@ -38,12 +44,13 @@ def predict(
     quiet: options.Quiet = False,
     debug: options.Debug = False,
 ) -> None:
-    """Predict: INPUT becomes a mask or a class, a page and JSON, one folder per case.
+    """Predict: INPUT becomes a mask, a class or both, a page and JSON, one folder per case.
 
     [b]Examples[/b]
 
       gliascope predict study/ -o out --model runs/glioma
       gliascope predict slice.png scans/ -o out --model runs/classifier
+      gliascope predict slice.png -o out --model runs/classifier --segmenter runs/segmenter
       gliascope predict --t2f flair.nii.gz --t1c t1c.nii.gz -o out --model runs/glioma
     """
     with Session(json=json, quiet=quiet, debug=debug) as session:
@@ -56,7 +63,9 @@ def predict(
             raise UsageError("give either INPUT or --t1n/--t1c/--t2w/--t2f", hint="See gliascope predict --help.")
         chosen = PredictOptions(
             model=model,
+            segmenter=segmenter,
             task=task,
+            segment_all=segment_all,
             backend=backend,
             precision=precision,
             device=device,
@@ -132,7 +141,7 @@ def check(
 
 
 def export(
-    model: Annotated[Path, typer.Argument(metavar="MODEL", help="A model folder or a run folder.")],
+    model: Annotated[Path, typer.Argument(metavar="MODEL", help="A model, system or run folder.")],
     to: Annotated[str, typer.Option(metavar="FORMAT", help="openvino, or onnx for other programs")] = "openvino",
     output: Annotated[
         Path | None, typer.Option("--output", "-o", metavar="OUT", help="A copy; default: into the model folder.")
@@ -149,8 +158,8 @@ def export(
       gliascope export runs/glioma --to openvino
     """
     with Session(json=json, quiet=quiet, debug=debug) as session:
-        from gliascope.workflow.export import export_model
-        from gliascope.workflow.model_choice import find_model
+        from gliascope.workflow.export_system import export
+        from gliascope.workflow.model_choice import find_any
 
-        result = export_model(find_model(model).path, to=to, output=output, overwrite=overwrite)
+        result = export(find_any(model), to=to, output=output, overwrite=overwrite)
         session.done(result, f"exported; next: gliascope predict INPUT --model {output or model}")

@@ -71,10 +71,10 @@ class Cascade:
         gate, name = self.classifier.folder, self.classifier.folder.facts.name
         if gate.facts.task != "classify" or self.segmenter.folder.facts.task != "segment":
             cause = f"'{name}' and '{self.segmenter.folder.facts.name}' are no classifier and segmenter"
-            raise ModelError(cause, hint="Name the classifier first.", code="E_SYSTEM")
+            raise ModelError(cause, hint="Name the classifier first.", code="E_MEMBERS")
         if NEGATIVE not in self.classifier.outputs:
             cause = f"cannot say that there is no tumor: its classes are {', '.join(self.classifier.outputs)}"
-            raise ModelError(cause, file=gate.path, hint=f"A cascade needs the class {NEGATIVE}.", code="E_SYSTEM")
+            raise ModelError(cause, file=gate.path, hint=f"A cascade needs the class {NEGATIVE}.", code="E_MEMBERS")
 
     def predict(self, scan: Scan, *, progress: Progress | None = None) -> CascadeAnswer:
         """Classify, then segment unless there is no tumor.
@@ -133,14 +133,14 @@ class Cascade:
 def _classified(classifier: Predictor | Vote, scan: Scan) -> Classification:
     answer = classifier.predict(scan)
     if not isinstance(answer, Classification):
-        raise ModelError("gives masks, not classes", file=classifier.folder.path, code="E_SYSTEM")
+        raise ModelError("gives masks, not classes", file=classifier.folder.path, code="E_MEMBERS")
     return answer
 
 
 def _segmented(segmenter: Predictor, scan: Scan, progress: Progress | None) -> Segmentation:
     answer = segmenter.predict(scan, progress=progress)
     if not isinstance(answer, Segmentation):
-        raise ModelError("gives classes, not masks", file=segmenter.folder.path, code="E_SYSTEM")
+        raise ModelError("gives classes, not masks", file=segmenter.folder.path, code="E_MEMBERS")
     return answer
 
 

@@ -32,10 +32,10 @@ class Vote:
             name = member.folder.facts.name
             if set(member.outputs) != set(first.outputs):
                 cause = f"lets '{name}' vote on {', '.join(member.outputs)} with others on {', '.join(first.outputs)}"
-                raise ModelError(cause, file=self.folder.path, hint="Voters share their classes.", code="E_SYSTEM")
+                raise ModelError(cause, file=self.folder.path, hint="Voters share their classes.", code="E_MEMBERS")
             if member.dimensions != first.dimensions:
                 cause = f"lets '{name}', which reads {member.dimensions}-D images, vote with others"
-                raise ModelError(cause, file=self.folder.path, hint="Voters read one kind of image.", code="E_SYSTEM")
+                raise ModelError(cause, file=self.folder.path, hint="Voters read one kind of image.", code="E_MEMBERS")
 
     @property
     def outputs(self) -> tuple[str, ...]:
@@ -130,5 +130,5 @@ def _answer(member: Predictor | Vote, scan: Scan) -> Classification:
         fault.cause = f"{fault.cause} (asked by '{member.folder.facts.name}')"
         raise
     if not isinstance(answer, Classification):
-        raise ModelError(f"'{member.folder.facts.name}' gives masks, not classes", code="E_SYSTEM")
+        raise ModelError(f"'{member.folder.facts.name}' gives masks, not classes", code="E_MEMBERS")
     return answer

@@ -1,12 +1,21 @@
 """The page of one prediction: what was found, where, how large, and from what."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, TypedDict
 
 from gliascope.report import wording
 from gliascope.report.frame import Section, fragment, page
+from gliascope.report.tables import Cell, Column, figure_cell, table
 from gliascope.report.viewer import viewer
 from gliascope.scan import LabelMap, Scan
+
+
+class Vote(TypedDict, total=False):
+    """What one member of a vote answered; ``label`` is None where it abstained."""
+
+    model: str
+    label: str | None
+    probabilities: Mapping[str, float]
 
 
 class Classification(TypedDict, total=False):
@@ -16,6 +25,7 @@ class Classification(TypedDict, total=False):
     probabilities: Mapping[str, float]
     abstained: bool
     reason: str | None
+    votes: list[Vote]
 
 
 class RegionFigures(TypedDict, total=False):
@@ -34,6 +44,13 @@ class Segmentation(TypedDict, total=False):
     regions: Mapping[str, RegionFigures]
 
 
+class Cascade(TypedDict, total=False):
+    """``cascade`` of ``prediction.json``: whether the image was segmented, and the class of every slice."""
+
+    segmented: bool
+    slices: list[str | None]
+
+
 class PredictionFacts(TypedDict, total=False):
     """The keys of ``prediction.json``; each may be missing or None."""
 
@@ -46,10 +63,17 @@ class PredictionFacts(TypedDict, total=False):
     intended_use: str
     classification: Classification | None
     segmentation: Segmentation | None
+    cascade: Cascade | None
     options: Mapping[str, Any]
     engine: Mapping[str, str]
     warnings: list[Mapping[str, str]]
     timing_s: Mapping[str, float]
+
+
+NOT_SEGMENTED = (
+    "The classifier found no tumor, so nothing was segmented and the mask is empty. That is no proof that there is "
+    "none; --segment-all segments every image."
+)
 
 
 def prediction_page(facts: Mapping[str, Any], scan: Scan, label_map: LabelMap | None) -> str:
@@ -58,22 +82,27 @@ def prediction_page(facts: Mapping[str, Any], scan: Scan, label_map: LabelMap | 
     Args:
         facts: The content of ``prediction.json`` (``PredictionFacts``).
         scan: The scan that was read, shown in the viewer.
-        label_map: The predicted labels on the scan's grid; None without segmentation.
+        label_map: The predicted labels on the scan's grid; None where nothing was segmented.
 
     Raises:
         GeometryError: The labels have another shape than the scan.
     """
-    segmentation = facts.get("segmentation") or {}
+    cascade = facts.get("cascade")
+    skipped = bool(cascade) and not (cascade or {}).get("segmented")
+    segmentation = {} if skipped else facts.get("segmentation") or {}
     classification = facts.get("classification")
     figures = segmentation.get("regions") or {}
     sections = []
     if classification:
-        sections.append(Section("Tumor class", fragment("classification.html.j2", **_answer(classification))))
+        slices = (cascade or {}).get("slices") or ()
+        body = fragment("classification.html.j2", **_answer(classification))
+        sections.append(Section("Tumor class", body, _slices_note(slices)))
+        sections += _votes(classification.get("votes") or ())
     sections.append(
         Section(
-            "Segmentation" if segmentation else "Image",
+            "Segmentation" if segmentation or skipped else "Image",
             viewer(scan, label_map, figures=figures),
-            _size_note(figures),
+            NOT_SEGMENTED if skipped else _size_note(figures),
         )
     )
     models = facts.get("models") or []
@@ -81,25 +110,62 @@ def prediction_page(facts: Mapping[str, Any], scan: Scan, label_map: LabelMap | 
         str(facts.get("case", "Prediction")),
         sections,
         kind="Prediction",
-        subtitle=", ".join(f"{m.get('name', '')} {m.get('version', '')}".strip() for m in models),
+        subtitle=", ".join(_name(model) for model in models),
         warnings=facts.get("warnings") or (),
         provenance=_provenance(facts, segmentation),
         scripts=("outlines.js", "viewer.js", "tables.js"),
     )
 
 
+def _votes(votes: Sequence[Mapping[str, Any]]) -> list[Section]:
+    """What each member of a vote said; nothing for a single model."""
+    if not votes:
+        return []
+    classes = list(votes[0].get("probabilities") or {})
+    rows = []
+    for vote in votes:
+        named, scores = vote.get("label"), vote.get("probabilities") or {}
+        answer = Cell(wording.title(named) if named else "none given")
+        rows.append([Cell(vote.get("model") or ""), answer, *(figure_cell(scores.get(name), name) for name in classes)])
+    columns = [Column("Model"), Column("Answer"), *(Column(wording.title(name), numeric=True) for name in classes)]
+    note = "The class that most models name is the answer; its scores are the mean of theirs."
+    return [Section("Votes", table(columns, rows, caption="Votes by model"), note)]
+
+
 def _answer(classification: Mapping[str, Any]) -> dict[str, Any]:
     label = classification.get("label")
     probabilities = classification.get("probabilities") or {}
+    votes = classification.get("votes") or ()
+    agree = sum(vote.get("label") == label for vote in votes)
+    told = f"{agree} of {len(votes)} models say so." if votes and label is not None else ""
     return {
         "label": None if label is None else wording.title(label),
-        "is_tumor": label not in (None, "no_tumor"),
-        "reason": classification.get("reason") or "",
+        "reason": classification.get("reason") or told,
         "rows": [
             {"title": wording.title(name), "value": f"{p:.3f}", "length": p, "chosen": name == label}
             for name, p in probabilities.items()
         ],
     }
+
+
+def _slices_note(slices: Sequence[str | None]) -> str:
+    """Say which slices may hold tumor, where each was classified alone; counted from 1, from the lowest."""
+    if not slices:
+        return ""
+    positive = [number for number, label in enumerate(slices, start=1) if label != "no_tumor"]
+    if not positive:
+        return f"Each of the {len(slices)} axial slices was classified alone; none shows tumor."
+    return (
+        f"Each of the {len(slices)} axial slices was classified alone; {len(positive)} may show tumor: "
+        f"{_runs(positive)}, counted from the lowest. The class is that of most of these."
+    )
+
+
+def _runs(numbers: Sequence[int]) -> str:
+    """Return rising numbers with runs drawn together: ``3, 5–9``."""
+    starts = [n for n in numbers if n - 1 not in numbers]
+    ends = [n for n in numbers if n + 1 not in numbers]
+    return ", ".join(f"{a}" if a == b else f"{a}–{b}" for a, b in zip(starts, ends, strict=True))
 
 
 def _size_note(figures: Mapping[str, Any]) -> str:
@@ -122,13 +188,7 @@ def _provenance(facts: Mapping[str, Any], segmentation: Mapping[str, Any]) -> di
             {wording.title(i.get("channel") or "file"): i.get("path"), "SHA-256": i.get("sha256")}
             for i in facts.get("inputs") or []
         ],
-        "Models": [
-            {
-                m.get("role") or "model": f"{m.get('name', '')} {m.get('version', '')}".strip(),
-                "SHA-256": m.get("sha256"),
-            }
-            for m in facts.get("models") or []
-        ],
+        "Models": [_model(m) for m in facts.get("models") or []],
         "Given by hand": _given_by_hand(facts.get("options") or {}),
         "Computed with": ", ".join(str(part) for part in (facts.get("engine") or {}).values()),
         "Mask": segmentation.get("mask"),
@@ -142,6 +202,17 @@ def _provenance(facts: Mapping[str, Any], segmentation: Mapping[str, Any]) -> di
     return {name: value for name, value in rows.items() if value}
 
 
+def _model(model: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a model as the page's last section shows it; a system with its members."""
+    members = ", ".join(_name(member) for member in model.get("members") or ())
+    shown = {model.get("role") or "model": _name(model), "Members": members, "SHA-256": model.get("sha256")}
+    return {name: value for name, value in shown.items() if name != "Members" or value}
+
+
+def _name(model: Mapping[str, Any]) -> str:
+    return f"{model.get('name', '')} {model.get('version', '')}".strip()
+
+
 def _given_by_hand(options: Mapping[str, Any]) -> str:
     """Name what the user said about the input: sizes on the page rest on it."""
     given = []
@@ -149,4 +220,6 @@ def _given_by_hand(options: Mapping[str, Any]) -> str:
         given.append("voxel size " + " × ".join(f"{size:g}" for size in options["spacing_mm"]) + " mm")
     if options.get("channels"):
         given.append("channels " + ", ".join(map(str, options["channels"])))
+    if options.get("segment_all"):
+        given.append("segment whatever the class")
     return "; ".join(given)

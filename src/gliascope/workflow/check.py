@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from gliascope.case import Case
-from gliascope.checkpoint import MODEL_FILE
+from gliascope.checkpoint import ModelFolder
 from gliascope.datasets import dataset_named
 from gliascope.datasets.discover import discover
 from gliascope.errors import GliascopeError, Notice, PartialError, counted
-from gliascope.inference.predictor import Predictor
 from gliascope.labels import scheme_named
 from gliascope.scan import Scan, check_same_grid
-from gliascope.workflow.model_choice import find_model
+from gliascope.workflow.model_choice import find_any, is_model
+from gliascope.workflow.open_model import open_predictor, single_predictors
 from gliascope.workflow.pairs import is_label_name, read_mask
 from gliascope.workflow.progress import ProgressCallback, silent
 from gliascope.workflow.run_folder import MODEL_FOLDER, is_run
@@ -94,7 +94,7 @@ def check(
             checked += _check_cases(listed, path, notices, scans, progress, references=True)
         elif path.suffix == ".toml":
             checked.append(_attempt(str(path), "recipe", partial(_check_recipe, path)))
-        elif any((folder / MODEL_FILE).is_file() for folder in (path, path / MODEL_FOLDER)) or is_run(path):
+        elif any(map(is_model, (path, path / MODEL_FOLDER))) or is_run(path):
             checked.append(_attempt(str(path), "model", partial(_check_model, path)))
         elif path.is_file() and is_label_name(path):
             checked.append(_attempt(str(path), "labels", partial(_check_labels, path, scheme, scans)))
@@ -115,17 +115,23 @@ def _check_recipe(path: Path) -> str:
     from gliascope.workflow.extras import require_training
 
     require_training()
-    from gliascope.config import read_recipe
+    from gliascope.config import SystemConfig, member_recipes, read_experiment
 
-    config = read_recipe(path)
+    config = read_experiment(path)
+    if isinstance(config, SystemConfig):
+        members = [read_experiment(member).name for member in member_recipes(path, config)]
+        return f"{config.combine} of {', '.join(members)}"
     return f"{config.task} with {config.network.name} on {config.dataset.name}"
 
 
 def _check_model(folder: Path) -> str:
-    model = find_model(folder)
-    model.weights()
-    Predictor(model)
-    return f"{model.facts.name} ({model.facts.task}), {counted(len(model.facts.files), 'file')} as its hashes say"
+    found = find_any(folder)
+    models = [single.folder for single in single_predictors(open_predictor(found))]
+    for model in models:
+        model.weights()
+    files = counted(sum(len(model.facts.files) for model in models), "file")
+    kind = found.facts.task if isinstance(found, ModelFolder) else f"{found.facts.combine} of {len(models)} models"
+    return f"{found.facts.name} ({kind}), {files} as its hashes say"
 
 
 def _check_labels(path: Path, scheme: str | None, scans: list[tuple[str, Scan]]) -> str:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from gliascope.checkpoint import load_model
+from gliascope.checkpoint import AnyModel, ModelFolder, load_any
 from gliascope.datasets import DATASETS
 from gliascope.workflow.extras import require_training
 from gliascope.workflow.model_choice import shipped_models
@@ -78,20 +78,29 @@ def list_networks() -> list[dict[str, Any]]:
 
 
 def list_models() -> list[dict[str, Any]]:
-    """Return one row per shipped model: name, task, channels, figures, leaks of its split, size in MB."""
+    """Return one row per shipped model or system: name, task, channels, figures, leaks of its split, size in MB."""
     rows = []
     for name, folder in shipped_models().items():
-        facts = load_model(folder).facts
+        model = load_any(folder)
+        facts = model.facts
         size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
         rows.append(
             {
                 "name": name,
                 "task": facts.task,
-                "channels": list(facts.channels),
-                "metrics": facts.metrics,
+                "channels": _channels(model),
+                "members": [] if isinstance(model, ModelFolder) else [own.facts.name for own in model.members],
+                "metrics": model.facts.metrics if isinstance(model, ModelFolder) else {},
                 "leakage": facts.training.get("leakage"),
                 "size_mb": round(size / 1e6, 1),
                 "intended_use": facts.intended_use,
             }
         )
     return rows
+
+
+def _channels(model: AnyModel) -> list[str]:
+    """Return the channels that a model, or any member of a system, reads; each once."""
+    if isinstance(model, ModelFolder):
+        return list(model.facts.channels)
+    return list(dict.fromkeys(channel for member in model.members for channel in _channels(member)))

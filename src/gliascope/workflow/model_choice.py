@@ -41,7 +41,7 @@ def find_model(model: str | Path, *, task: str = "auto") -> ModelFolder:
     folder = find_any(model)
     if not isinstance(folder, ModelFolder):
         hint = f"Name one of its members: {', '.join(str(member.path) for member in folder.members)}."
-        raise ModelError("is a system of models, and one model is needed here", file=model, hint=hint, code="E_SYSTEM")
+        raise ModelError("is a system of models, and one model is needed here", file=model, hint=hint, code="E_MEMBERS")
     if task not in ("auto", folder.facts.task):
         cause = f"model '{folder.facts.name}' can {folder.facts.task}, not {task}"
         raise ModelError(cause, hint="Name another with --model.", code="E_TASK")

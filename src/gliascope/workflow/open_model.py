@@ -102,7 +102,7 @@ def _classifier(model: AnyModel, engine: dict[str, Any]) -> Predictor | Vote:
 
 def _single(model: AnyModel, engine: dict[str, Any]) -> Predictor:
     if isinstance(model, SystemFolder):
-        raise ModelError("is a system, and one segmenter is needed here", file=model.path, code="E_SYSTEM")
+        raise ModelError("is a system, and one segmenter is needed here", file=model.path, code="E_MEMBERS")
     return Predictor(model, **engine)
 
 

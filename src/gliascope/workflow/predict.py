@@ -14,16 +14,13 @@ from gliascope.case import Case, NiftiChannels, NiftiFiles, sha256_of
 from gliascope.datasets.discover import discover
 from gliascope.errors import GliascopeError, InputError, Notice, UsageError
 from gliascope.files import atomic
-from gliascope.inference.predictor import Predictor
 from gliascope.report import tile
 from gliascope.scan import Scan, in_channel_order
 from gliascope.workflow.batch import SHOWN_PICTURES, Batch, all_failed, write_index
-from gliascope.workflow.model_choice import find_model
+from gliascope.workflow.open_model import AnyPredictor, engine_of, open_predictor, used_models
 from gliascope.workflow.output_place import check_outside
 from gliascope.workflow.prediction import FACTS_FILE, InputFile, Prediction
 from gliascope.workflow.progress import ProgressCallback, silent
-
-TASKS = ("auto", "classify", "segment")
 
 
 @dataclass(frozen=True)
@@ -31,7 +28,9 @@ class PredictOptions:
     """How to predict; the same names as on the command line."""
 
     model: str | Path = "auto"
+    segmenter: str | Path | None = None
     task: str = "auto"
+    segment_all: bool = False
     backend: str = "auto"
     device: str = "auto"
     threads: int | None = None
@@ -41,17 +40,22 @@ class PredictOptions:
     stack: bool = True
     probabilities: bool = False
 
-    def predictor(self) -> Predictor:
-        """Load the model and make it ready.
+    def predictor(self) -> AnyPredictor:
+        """Load what answers and make it ready.
 
         Raises:
-            ModelError: The model is missing, damaged, or does another task.
+            UsageError: The task is unknown, or an option has no effect here.
+            ModelError: A model is missing, damaged, or does another task.
         """
-        if self.task not in TASKS:
-            raise UsageError(f"unknown task '{self.task}'", hint=f"Known: {', '.join(TASKS)}.")
-        model = find_model(self.model, task=self.task)
-        return Predictor(
-            model, backend=self.backend, device=self.device, threads=self.threads, precision=self.precision
+        return open_predictor(
+            self.model,
+            self.task,
+            segmenter=self.segmenter,
+            segment_all=self.segment_all,
+            backend=self.backend,
+            device=self.device,
+            threads=self.threads,
+            precision=self.precision,
         )
 
     def lasting(self) -> dict[str, Any]:
@@ -62,6 +66,7 @@ class PredictOptions:
             "channels": list(self.channels) if self.channels else None,
             "spacing_mm": list(self.spacing_mm) if self.spacing_mm else None,
             "probabilities": self.probabilities,
+            "segment_all": self.segment_all,
         }
 
 
@@ -70,8 +75,8 @@ def predict(path_or_scan: str | Path | Scan, model: str | Path = "auto", **optio
 
     Args:
         path_or_scan: A picture, a NIfTI file, a folder that holds one study or one stack, or a ``Scan``.
-        model: A model folder, a run folder, or the name of a shipped model.
-        options: Fields of ``PredictOptions``: ``task, backend, device, threads, channels, spacing_mm`` …
+        model: A model, system or run folder, or the name of a shipped model.
+        options: Fields of ``PredictOptions``: ``segmenter, task, backend, device, threads, channels, spacing_mm`` …
 
     Raises:
         UsageError: An option is unknown or has no such value.
@@ -188,7 +193,7 @@ def _find_work(
 
 
 def _predict_case(
-    predictor: Predictor,
+    predictor: AnyPredictor,
     case: Case,
     root: Path,
     options: PredictOptions,
@@ -199,7 +204,7 @@ def _predict_case(
     start = time.perf_counter()
     scan = case.read()
     read_s = time.perf_counter() - start
-    inputs = _input_files(case, root)
+    inputs = input_files(case, root)
     try:
         prediction = _predict_scan(predictor, case.id, scan, options, notices, inputs=inputs, windows=windows)
     except InputError as fault:
@@ -211,7 +216,7 @@ def _predict_case(
 
 
 def _predict_scan(
-    predictor: Predictor,
+    predictor: AnyPredictor,
     name: str,
     scan: Scan,
     options: PredictOptions,
@@ -220,15 +225,15 @@ def _predict_scan(
     inputs: tuple[InputFile, ...] = (),
     windows: Callable[[int, int], None] | None = None,
 ) -> Prediction:
-    result, engine = predictor.predict(scan, progress=windows), predictor.backend
+    result = predictor.predict(scan, progress=windows)
     return Prediction(
         case=name,
         scan=scan,
-        model=predictor.folder,
+        models=used_models(predictor),
         result=result,
         inputs=inputs,
         options=options.lasting(),
-        engine={"backend": engine.name, "device": engine.device, "precision": engine.precision},
+        engine=engine_of(predictor),
         notices=(*notices, *scan.notices, *result.notices),
         timing_s=result.timing_s,
     )
@@ -238,7 +243,8 @@ def _window_progress(progress: ProgressCallback) -> Callable[[int, int], None]:
     return lambda done, total: progress("windows", done, total)
 
 
-def _input_files(case: Case, root: Path) -> tuple[InputFile, ...]:
+def input_files(case: Case, root: Path) -> tuple[InputFile, ...]:
+    """Return the files of a case as results name them: relative to the input, with their SHA-256."""
     base = root if root.is_dir() else root.parent
     return tuple(
         InputFile(str(path.relative_to(base)) if path.is_relative_to(base) else path.name, sha256_of(path), channel)
@@ -247,16 +253,17 @@ def _input_files(case: Case, root: Path) -> tuple[InputFile, ...]:
 
 
 def _finished(
-    folder: Path, case: Case, root: Path, predictor: Predictor, options: PredictOptions
+    folder: Path, case: Case, root: Path, predictor: AnyPredictor, options: PredictOptions
 ) -> dict[str, Any] | None:
-    """Return the JSON of a prediction that is complete for the same input, model and options."""
+    """Return the JSON of a prediction that is complete for the same input, models and options."""
     try:
         facts: dict[str, Any] = json.loads((folder / FACTS_FILE).read_text())
-        same_model = [m["sha256"] for m in facts["models"]] == [predictor.folder.fingerprint]
-        same_options = facts["options"] == options.lasting()
+        answering = [(role, model.fingerprint) for role, model in used_models(predictor)]
+        same_model = [(m["role"], m["sha256"]) for m in facts["models"]] == answering
+        same_options = {"segment_all": False, **facts["options"]} == options.lasting()
         outputs = ["report.html", *([facts["segmentation"]["mask"]] if facts["segmentation"] else [])]
         whole = all((folder / name).is_file() for name in outputs)
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    same_input = facts.get("inputs") == [file.as_json() for file in _input_files(case, root)]
+    same_input = facts.get("inputs") == [file.as_json() for file in input_files(case, root)]
     return facts if whole and same_model and same_options and same_input else None

@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gliascope.checkpoint import ModelFolder
+from gliascope.checkpoint import AnyModel, ModelFolder, SystemFolder
 from gliascope.errors import Notice
 from gliascope.files import atomic, nifti, picture
+from gliascope.inference.cascade import CascadeAnswer
 from gliascope.inference.predictor import Classification, Segmentation
 from gliascope.intended_use import INTENDED_USE
 from gliascope.measure import measure
@@ -43,8 +44,8 @@ class Prediction:
     Args:
         case: Name of the case.
         scan: The images as read, in RAS order.
-        model: The model folder that answered.
-        result: A mask or a class.
+        models: What answered, each with its role, ``classifier`` or ``segmenter``.
+        result: A mask, a class, or both from a cascade.
         inputs: The files; empty for a scan from memory.
         options: The options that shaped the answer; part of what makes a finished prediction the same.
         engine: What computed it: ``backend``, ``device`` and ``precision``.
@@ -54,8 +55,8 @@ class Prediction:
 
     case: str
     scan: Scan
-    model: ModelFolder
-    result: Segmentation | Classification
+    models: tuple[tuple[str, AnyModel], ...]
+    result: Segmentation | Classification | CascadeAnswer
     inputs: tuple[InputFile, ...] = ()
     options: Mapping[str, Any] = field(default_factory=dict)
     engine: Mapping[str, str] = field(default_factory=dict)
@@ -63,14 +64,40 @@ class Prediction:
     timing_s: Mapping[str, float] = field(default_factory=dict)
 
     @property
+    def model(self) -> AnyModel:
+        """The model or system that answered; of a cascade the classifier."""
+        return self.models[0][1]
+
+    @property
+    def classification(self) -> Classification | None:
+        """The class, or None where only a mask was asked for."""
+        if isinstance(self.result, CascadeAnswer):
+            return self.result.classification
+        return self.result if isinstance(self.result, Classification) else None
+
+    @property
+    def segmentation(self) -> Segmentation | None:
+        """The mask with its probabilities, or None where only a class was asked for."""
+        if isinstance(self.result, CascadeAnswer):
+            return self.result.segmentation
+        return self.result if isinstance(self.result, Segmentation) else None
+
+    @property
     def label_map(self) -> LabelMap | None:
         """The mask on the scan's grid, or None for a classification."""
-        return self.result.label_map if isinstance(self.result, Segmentation) else None
+        return None if self.segmentation is None else self.segmentation.label_map
 
     @property
     def probabilities(self) -> NDArray[np.float32] | Mapping[str, float]:
-        """Per voxel and region ``(K, *spatial)`` for a mask; per class for a classification."""
+        """Per voxel and region ``(K, *spatial)`` where there is a mask; else per class."""
+        if isinstance(self.result, CascadeAnswer):
+            return self.result.segmentation.probabilities
         return self.result.probabilities
+
+    @property
+    def task(self) -> str:
+        """``classify``, ``segment`` or ``cascade``: both."""
+        return "cascade" if isinstance(self.result, CascadeAnswer) else self.model.facts.task
 
     @property
     def mask_name(self) -> str:
@@ -79,13 +106,11 @@ class Prediction:
 
     def as_json(self) -> dict[str, Any]:
         """Return ``prediction.json``: plain data without NaN."""
-        facts = self.model.facts
-        role = "segmenter" if facts.task == "segment" else "classifier"
         return {
             "case": self.case,
             "inputs": [file.as_json() for file in self.inputs],
-            "task": facts.task,
-            "models": [{"role": role, "name": facts.name, "version": facts.version, "sha256": self.model.fingerprint}],
+            "task": self.task,
+            "models": [_model_entry(role, model) for role, model in self.models],
             "gliascope_version": code_version(),
             "created": datetime.now(UTC).isoformat(timespec="seconds"),
             "intended_use": INTENDED_USE,
@@ -93,31 +118,48 @@ class Prediction:
             "engine": dict(self.engine),
             "classification": self._classification(),
             "segmentation": self._segmentation(),
+            "cascade": self._cascade(),
             "warnings": [notice.as_json() for notice in self.notices],
             "timing_s": {stage: round(seconds, 4) for stage, seconds in self.timing_s.items()},
         }
 
     def _classification(self) -> dict[str, Any] | None:
-        if not isinstance(self.result, Classification):
+        found = self.classification
+        if found is None:
             return None
         return {
-            "label": self.result.label,
-            "probabilities": {name: round(float(p), 6) for name, p in self.result.probabilities.items()},
-            "abstained": self.result.abstained,
-            "reason": self.result.reason,
+            "label": found.label,
+            "probabilities": _rounded(found.probabilities),
+            "abstained": found.abstained,
+            "reason": found.reason,
+            "votes": [
+                {"model": vote.model, "label": vote.label, "probabilities": _rounded(vote.probabilities)}
+                for vote in found.votes
+            ],
         }
 
     def _segmentation(self) -> dict[str, Any] | None:
         if self.label_map is None:
             return None
-        target = self.model.facts.target or {}
-        answered = target.get("regions") or self.label_map.scheme.regions
+        answered = self._answered or self.label_map.scheme.regions
         regions = {name: region.as_json() for name, region in measure(self.label_map).items() if name in answered}
         return {"mask": self.mask_name, "scheme": self.label_map.scheme.name, "regions": regions}
 
+    @property
+    def _answered(self) -> tuple[str, ...]:
+        """The regions that the segmenter names; empty: all that its scheme can express."""
+        targets = (model.facts.target for _, model in self.models if isinstance(model, ModelFolder))
+        return tuple(next((target.get("regions") or () for target in targets if target), ()))
+
+    def _cascade(self) -> dict[str, Any] | None:
+        if not isinstance(self.result, CascadeAnswer):
+            return None
+        return {"segmented": self.result.segmented, "slices": list(self.result.slices)}
+
     def page(self, facts: dict[str, Any] | None = None) -> str:
         """Return the self-contained HTML page."""
-        return prediction_page(facts or self.as_json(), self.scan, self.label_map)
+        shown = None if isinstance(self.result, CascadeAnswer) and not self.result.segmented else self.label_map
+        return prediction_page(facts or self.as_json(), self.scan, shown)
 
     def save(self, folder: Path, *, overwrite: bool = False, probabilities: bool = False) -> dict[str, Any]:
         """Write mask, page and ``prediction.json`` into a new folder that appears whole; return the JSON.
@@ -131,8 +173,8 @@ class Prediction:
         with atomic.new_folder(folder, overwrite=overwrite, mark=FACTS_FILE) as part:
             if self.label_map is not None:
                 self._save_mask(part / self.mask_name)
-            if probabilities and isinstance(self.result, Segmentation):
-                self._save_probabilities(part, self.result)
+            if probabilities and self.segmentation is not None:
+                self._save_probabilities(part, self.segmentation)
             atomic.write_text(part / "report.html", self.page(facts))
             written = time.perf_counter() - start
             timing = facts["timing_s"]
@@ -160,15 +202,32 @@ class Prediction:
 
 
 def key_figures(facts: dict[str, Any]) -> dict[str, str]:
-    """Return what matters most of a ``prediction.json`` in words: the class, or the size of each region."""
-    answer = facts["classification"]
-    if answer:
-        if answer["abstained"]:
-            return {"class": "none given"}
-        # A score, not a percentage: softmax values are no calibrated confidence.
-        return {"class": answer["label"], "score": f"{answer['probabilities'][answer['label']]:.3f}"}
-    sizes = facts["segmentation"]["regions"].items()
+    """Return what matters most of a ``prediction.json`` in words: the class, the size of each region, or both."""
+    figures: dict[str, str] = {}
+    if answer := facts["classification"]:
+        figures["class"] = "none given" if answer["abstained"] else answer["label"]
+        if not answer["abstained"]:
+            # A score, not a percentage: softmax values are no calibrated confidence.
+            figures["score"] = f"{answer['probabilities'][answer['label']]:.3f}"
+    if (facts.get("cascade") or {}).get("segmented") is False:
+        return {**figures, "mask": "not segmented"}
+    for name, size in (facts["segmentation"] or {"regions": {}})["regions"].items():
+        known = size["volume_ml"] is not None
+        figures[name] = f"{size['volume_ml']:.1f} ml" if known else f"{size['voxels']:,} voxels"
+    return figures
+
+
+def _model_entry(role: str, model: AnyModel) -> dict[str, Any]:
+    """Return one entry of ``models``; a system names its members."""
+    members = model.members if isinstance(model, SystemFolder) else ()
     return {
-        name: f"{size['volume_ml']:.1f} ml" if size["volume_ml"] is not None else f"{size['voxels']:,} voxels"
-        for name, size in sizes
+        "role": role,
+        "name": model.facts.name,
+        "version": model.facts.version,
+        "sha256": model.fingerprint,
+        "members": [{"name": own.facts.name, "version": own.facts.version} for own in members],
     }
+
+
+def _rounded(probabilities: Mapping[str, float]) -> dict[str, float]:
+    return {name: round(float(value), 6) for name, value in probabilities.items()}
