@@ -12,6 +12,7 @@ from gliascope.models import NETWORKS, build_network, count_parameters, load_net
 pytestmark = pytest.mark.train
 
 SMALL: dict[str, dict[str, Any]] = {
+    "alexnet": {"name": "alexnet"},
     "backbone": {"name": "backbone", "backbone": "test_vit", "image": 64, "hidden": 8},
     "customcnn": {"name": "customcnn"},
     "deeplabv3plus": {"name": "deeplabv3plus", "encoder": "resnet18", "width": 16},
@@ -20,6 +21,8 @@ SMALL: dict[str, dict[str, Any]] = {
     "swin_unetr": {"name": "swin_unetr", "width": 12, "layers": [1, 1, 1, 1]},
     "unetplusplus": {"name": "unetplusplus", "width": 4},
     "unet": {"name": "unet", "width": 4, "depth": 2},
+    "vgg16": {"name": "vgg16", "width": 4, "hidden": 16, "dropout": 0.0, "initializer": "he_uniform"},
+    "vit": {"name": "vit", "image": 32, "dim": 16, "layers": 2, "heads": 2, "feedforward": 8, "dropout": 0.0},
 }
 
 

@@ -10,6 +10,7 @@ import torch
 from pydantic import Field
 from torch import nn
 
+from gliascope.models.alexnet import AlexNet, AlexNetSettings
 from gliascope.models.backbone import Backbone, BackboneSettings
 from gliascope.models.customcnn import CustomCNN, CustomCNNSettings
 from gliascope.models.deeplabv3plus import DeepLabV3PlusSettings
@@ -19,10 +20,15 @@ from gliascope.models.segresnet import SegResNetSettings
 from gliascope.models.swin_unetr import SwinUNETRSettings
 from gliascope.models.unet import UNet, UNetSettings
 from gliascope.models.unetplusplus import UNetPlusPlusSettings
+from gliascope.models.vgg16 import VGG16, VGG16Settings
+from gliascope.models.vit import ViT, ViTSettings
 from gliascope.settings import Settings, load_settings
 
 __all__ = [
     "NETWORKS",
+    "VGG16",
+    "AlexNet",
+    "AlexNetSettings",
     "AnyNetwork",
     "Backbone",
     "BackboneSettings",
@@ -36,6 +42,9 @@ __all__ = [
     "UNet",
     "UNetPlusPlusSettings",
     "UNetSettings",
+    "VGG16Settings",
+    "ViT",
+    "ViTSettings",
     "build_network",
     "count_parameters",
     "load_first_weights",
@@ -44,6 +53,9 @@ __all__ = [
 
 AnyNetwork = (
     CustomCNNSettings
+    | AlexNetSettings
+    | VGG16Settings
+    | ViTSettings
     | BackboneSettings
     | UNetSettings
     | DeepLabV3PlusSettings

@@ -9,8 +9,7 @@ from typing import ClassVar, Literal
 from pydantic import Field
 from torch import Tensor, nn
 
-from gliascope.errors import GeometryError
-from gliascope.models.layers import ACTIVATIONS, Activation, Initializer, initialize
+from gliascope.models.layers import ACTIVATIONS, Activation, Initializer, check_picture_shape, initialize
 from gliascope.settings import Settings
 
 _SIZE = 128
@@ -72,9 +71,6 @@ class CustomCNN(nn.Module):
         Raises:
             GeometryError: The pictures do not have the one size and number of channels it takes.
         """
-        expected = (self.in_channels, _SIZE, _SIZE)
-        if image.dim() != 4 or tuple(image.shape[1:]) != expected:
-            cause = f"the network takes pictures {expected}, got {tuple(image.shape[1:])}"
-            raise GeometryError(cause, hint=f"Resize to {_SIZE}x{_SIZE} in the plan.", code="E_NETWORK_INPUT")
+        check_picture_shape(tuple(image.shape), channels=self.in_channels, size=(_SIZE, _SIZE))
         logits: Tensor = self.head(self.features(image))
         return logits

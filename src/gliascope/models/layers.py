@@ -94,3 +94,22 @@ def check_input_shape(shape: tuple[int, ...], *, channels: int, dimensions: int,
         works = "x".join(str(-(-length // divisor) * divisor) for length in size)
         cause = f"size {'x'.join(map(str, size))} is not a multiple of {divisor} along every axis"
         raise GeometryError(cause, hint=f"Pad, crop or resize to {works}.", code="E_NETWORK_INPUT")
+
+
+def check_picture_shape(shape: tuple[int, ...], *, channels: int, size: tuple[int, int], hint: str = "") -> None:
+    """Refuse a batch of pictures that a network of one input size cannot take.
+
+    Args:
+        shape: Shape of the batch, ``(B, C, I, J)``.
+        channels: What ``C`` must be.
+        size: What ``(I, J)`` must be.
+        hint: What would work; by default, to resize in the plan.
+
+    Raises:
+        GeometryError: The number of axes, the channels or the size does not fit.
+    """
+    expected = (channels, *size)
+    if len(shape) != 4 or tuple(shape[1:]) != expected:
+        cause = f"the network takes pictures {expected}, got {tuple(shape[1:])}"
+        resize = f"Resize to {size[0]}x{size[1]} in the plan."
+        raise GeometryError(cause, hint=hint or resize, code="E_NETWORK_INPUT")
