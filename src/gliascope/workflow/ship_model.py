@@ -66,7 +66,7 @@ def ship_model(
         dimensions=config.network.dimensions,
         channels=config.plan.channels,
         network=config.network.model_dump(mode="json"),
-        plan=config.plan.model_dump(mode="json"),
+        plan=(config.prediction_plan or config.plan).model_dump(mode="json"),
         target=None if config.target is None else config.target.model_dump(mode="json"),
         classes=config.classes if config.task == "classify" else None,
         inference={**config.inference.model_dump(mode="json"), "divisor": config.network.divisor},
