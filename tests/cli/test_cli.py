@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 import time
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -128,6 +129,17 @@ def test_doctor_names_versions(capsys: pytest.CaptureFixture[str]) -> None:
     found = json.loads(out)
     assert code == 0
     assert found["libraries"]["openvino"]
+    assert {"timm", "monai", "segmentation-models-pytorch", "torchvision", "einops"} <= set(found["libraries"])
+
+
+def test_doctor_names_missing_libraries(monkeypatch: pytest.MonkeyPatch) -> None:
+    from gliascope.workflow import doctor
+
+    monkeypatch.setattr(doctor, "find_spec", lambda name: None if name in ("timm", "monai") else find_spec(name))
+    if any(find_spec(name) is None for name in doctor.TRAINING):
+        pytest.skip("names what training needs, which is missing too")
+    missing = {row["what"]: row["fix"] for row in doctor.doctor()["missing"]}
+    assert missing["timm, monai, which some networks need"] == 'Run: pip install "gliascope[train]".'
 
 
 def test_internal_fault_leaves_a_log_and_no_traceback(

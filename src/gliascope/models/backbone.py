@@ -4,16 +4,16 @@ Source:
     The networks of timm (Wightman 2019, doi:10.5281/zenodo.4414861) by name; the head is ours.
 """
 
+import copy
 from typing import Any, ClassVar, Literal, Self
 
+import torch
 from pydantic import Field, NonNegativeInt, model_validator
 from torch import Tensor, nn
 
 from gliascope.errors import ConfigError, GeometryError
 from gliascope.models.library import Pretrained, require
 from gliascope.settings import Settings
-
-_LEAST_INCEPTION = 75
 
 
 class BackboneSettings(Settings):
@@ -48,8 +48,6 @@ class BackboneSettings(Settings):
     def _fits(self) -> Self:
         if self.frozen and self.pretrained == "none":
             raise ValueError("frozen features need pretrained weights")
-        if self.backbone.startswith("inception") and self.image < _LEAST_INCEPTION:
-            raise ValueError(f"image must be at least {_LEAST_INCEPTION} for '{self.backbone}'")
         return self
 
     def build(self, in_channels: int, out_channels: int) -> "Backbone":
@@ -131,7 +129,20 @@ def build_features(settings: BackboneSettings, in_channels: int, **loading: Any)
         loading["img_size"] = settings.image
     try:
         features: nn.Module = timm.create_model(name, num_classes=0, in_chans=in_channels, **loading)
+        _try_size(features, in_channels, settings.image)
     except (AssertionError, TypeError, ValueError) as fault:
-        cause = f"network.backbone: '{name}' cannot be built for {settings.image} pixels ({fault})"
+        cause = f"network.backbone: '{name}' cannot take pictures of {settings.image} pixels ({fault})"
         raise ConfigError(cause, hint="Choose another network.image or backbone.", code="E_BACKBONE") from None
     return features
+
+
+def _try_size(features: nn.Module, in_channels: int, side: int) -> None:
+    """Raise a ValueError if the features cannot be had at that size; nothing is computed."""
+    patch = getattr(getattr(features, "patch_embed", None), "patch_size", None)
+    if isinstance(patch, tuple) and side % patch[0]:
+        raise ValueError(f"no multiple of its patches of {patch[0]}")
+    ghost = copy.deepcopy(features).to("meta").eval()
+    try:
+        ghost(torch.empty(1, in_channels, side, side, device="meta"))
+    except (AssertionError, RuntimeError) as fault:
+        raise ValueError(str(fault).partition("\n")[0] or "too small or no multiple of its blocks") from None

@@ -12,6 +12,14 @@ from gliascope.workflow.provenance import code_version, machine
 
 LIBRARIES = ("numpy", "scipy", "nibabel", "pillow", "h5py", "opencv-python-headless", "openvino", "safetensors")
 TRAINING = ("torch", "lightning")
+NETWORKS = {
+    "torchvision": "torchvision",
+    "timm": "timm",
+    "segmentation-models-pytorch": "segmentation_models_pytorch",
+    "monai": "monai",
+    "einops": "einops",
+}
+"""What networks beyond our own are built from: the package to install and the module that it brings."""
 
 
 def doctor() -> dict[str, Any]:
@@ -22,6 +30,9 @@ def doctor() -> dict[str, Any]:
     if any(find_spec(name) is None for name in TRAINING):
         what = "PyTorch and Lightning, which training needs"
         missing.append({"what": what, "fix": 'Run: pip install "gliascope[train]".'})
+    elif absent := [name for name, module in NETWORKS.items() if find_spec(module) is None]:
+        what = f"{', '.join(absent)}, which some networks need"
+        missing.append({"what": what, "fix": 'Run: pip install "gliascope[train]".'})
     free_gb = shutil.disk_usage(Path.cwd()).free / 1e9
     if free_gb < 2:
         missing.append({"what": f"disk space ({free_gb:.1f} GB free here)", "fix": "Free at least 2 GB."})
@@ -31,7 +42,7 @@ def doctor() -> dict[str, Any]:
     return {
         "gliascope": code_version(),
         "machine": machine(),
-        "libraries": {name: _installed(name) for name in (*LIBRARIES, *TRAINING)},
+        "libraries": {name: _installed(name) for name in (*LIBRARIES, *TRAINING, *NETWORKS)},
         "devices": {**_openvino_devices(), **_cuda_devices()},
         "memory_available_gb": round(memory_gb, 1),
         "disk_free_gb": round(free_gb, 1),
