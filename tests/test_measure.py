@@ -92,3 +92,9 @@ def test_flipping_the_image_changes_nothing(axis: tuple[int, ...]) -> None:
     label_map = volume((1.0, 2.0, 5.0))
     flipped = LabelMap(np.flip(label_map.array, axis), label_map.scheme, label_map.grid)
     assert measure(flipped) == measure(label_map)
+
+
+def test_single_tissues_are_measured_where_they_are_named() -> None:
+    measured = measure(volume((1.0, 1.0, 1.0)), ("ED", "WT"))
+    assert list(measured) == ["ED", "WT"]
+    assert 0 < measured["ED"].voxels < measured["WT"].voxels

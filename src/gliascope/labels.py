@@ -44,6 +44,16 @@ REGIONS: Mapping[str, frozenset[Tissue]] = {
 """Named unions of tissues; ``WT`` contains ``TC`` contains ``ET``."""
 
 
+def tissues_of(region: str) -> frozenset[Tissue]:
+    """Return what a region is made of; a tissue's own name is a region too.
+
+    Example:
+        >>> sorted(tissues_of("TC")), sorted(tissues_of("ED"))
+        ([<Tissue.ET: 'ET'>, <Tissue.NCR: 'NCR'>], [<Tissue.ED: 'ED'>])
+    """
+    return REGIONS[region] if region in REGIONS else frozenset({Tissue(region)})
+
+
 @dataclass(frozen=True)
 class LabelScheme:
     """What the numbers of one family of label maps mean.
@@ -65,6 +75,19 @@ class LabelScheme:
         have = set(self.tissues.values())
         return tuple(name for name, tissues in REGIONS.items() if tissues <= have)
 
+    @property
+    def expressible(self) -> tuple[str, ...]:
+        """All that may be asked for by name: the regions, and those tissues alone that are none.
+
+        Example:
+            >>> SCHEMES["msd"].expressible, SCHEMES["lgg"].expressible
+            (('WT', 'TC', 'ET', 'ED', 'NCR'), ('tumor',))
+        """
+        regions = self.regions
+        told = {REGIONS[name] for name in regions}
+        tissues = (self.tissues[value] for value in sorted(self.tissues))
+        return (*regions, *(tissue.value for tissue in tissues if frozenset({tissue}) not in told))
+
     def value_of(self, tissue: Tissue) -> int:
         """Return the number of one tissue.
 
@@ -77,7 +100,7 @@ class LabelScheme:
         raise LabelError(f"scheme '{self.name}' has no tissue {tissue}")
 
     def region_values(self, region: str) -> tuple[int, ...]:
-        """Return the label numbers whose union is ``region``.
+        """Return the label numbers whose union is ``region``, one of ``expressible``.
 
         Raises:
             LabelError: The scheme cannot express the region.
@@ -88,11 +111,11 @@ class LabelScheme:
             >>> SCHEMES["msd"].region_values("TC")
             (2, 3)
         """
-        if region not in self.regions:
+        if region not in self.expressible:
             raise LabelError(
-                f"scheme '{self.name}' has no region '{region}'", hint=f"Known: {', '.join(self.regions)}."
+                f"scheme '{self.name}' has no region '{region}'", hint=f"Known: {', '.join(self.expressible)}."
             )
-        return tuple(v for v in sorted(self.tissues) if self.tissues[v] in REGIONS[region])
+        return tuple(v for v in sorted(self.tissues) if self.tissues[v] in tissues_of(region))
 
 
 MOST_LISTED = 12

@@ -1,5 +1,6 @@
 """How large the tumor is: voxels, volume and longest diameter of every region of a label map."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -29,20 +30,23 @@ class RegionMeasure:
         return {"volume_ml": self.volume_ml, "voxels": self.voxels, "max_diameter_mm": self.max_diameter_mm}
 
 
-def measure(label_map: LabelMap) -> dict[str, RegionMeasure]:
-    """Measure every region that the scheme of a label map can express.
+def measure(label_map: LabelMap, regions: Sequence[str] = ()) -> dict[str, RegionMeasure]:
+    """Measure regions of a label map; none named: all of its scheme.
 
     The diameter is exact, lies in an axial slice and runs from voxel center to voxel center; parts of a region that
     do not touch count as one, so a second lesion in the slice lengthens it.
 
     Returns:
-        One entry per region, outermost first; empty regions included.
+        One entry per region, as named, or outermost first; empty regions included.
+
+    Raises:
+        LabelError: The scheme cannot express a region.
     """
     box = _tumor_box(label_map.array)
     labels, grid = label_map.array[box], label_map.grid
     in_plane = None if grid.spacing_mm is None or len(grid.spacing_mm) < 2 else grid.spacing_mm[:2]
     results = {}
-    for name in label_map.scheme.regions:
+    for name in regions or label_map.scheme.regions:
         mask = np.isin(labels, label_map.scheme.region_values(name))
         voxels = int(np.count_nonzero(mask))
         volume_ml = None if grid.voxel_ml is None else voxels * grid.voxel_ml

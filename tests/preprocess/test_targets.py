@@ -118,3 +118,25 @@ def test_settings_that_contradict_the_scheme_are_refused(tree: dict[str, object]
 def test_settings_survive_json() -> None:
     target = TargetSettings(mode="regions", scheme="brats2023", regions=("ET", "TC"))
     assert load_settings(TargetSettings, target.model_dump(mode="json")) == target
+
+
+def test_tissues_may_be_outputs_of_their_own() -> None:
+    target, label_map = (
+        TargetSettings(mode="regions", scheme="brats2017", regions=("NCR", "ED", "ET")),
+        every_label("msd"),
+    )
+    encoded = target.encode(label_map)
+    assert encoded[:, 0, :4].tolist() == [[0, 0, 1, 0], [0, 1, 0, 0], [0, 0, 0, 1]]
+    assert target.decode(encoded.astype(np.float32))[0, :4].tolist() == [0, 2, 1, 4]
+
+
+def test_of_single_tissues_the_most_probable_counts() -> None:
+    target = TargetSettings(mode="regions", scheme="brats2017", regions=("NCR", "ED", "ET"))
+    probabilities = np.array([[0.9, 0.6, 0.4, 0.6], [0.8, 0.7, 0.3, 0.1], [0.2, 0.9, 0.45, 0.6]], dtype=np.float32)
+    assert target.decode(probabilities[:, None])[0].tolist() == [1, 4, 0, 1]
+
+
+def test_a_tissue_inside_a_region_takes_its_place() -> None:
+    target = TargetSettings(mode="regions", scheme="brats2017", regions=("NCR", "WT"))
+    probabilities = np.array([[0.6, 0.2], [0.9, 0.9]], dtype=np.float32)
+    assert target.decode(probabilities[:, None])[0].tolist() == [1, 2]

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from pydantic import field_validator, model_validator
 
 from gliascope.errors import GeometryError
-from gliascope.labels import REGIONS, SCHEMES, LabelScheme, Tissue, scheme_named
+from gliascope.labels import REGIONS, SCHEMES, LabelScheme, Tissue, scheme_named, tissues_of
 from gliascope.scan import LabelMap
 from gliascope.settings import Settings
 
@@ -27,7 +27,8 @@ class TargetSettings(Settings):
     scheme: str
     """Label scheme of the result."""
     regions: tuple[str, ...] = ()
-    """Regions in the order of the outputs; empty: all of the scheme. Only for ``regions``."""
+    """Regions in the order of the outputs, or tissues by name, each on its own; empty: all regions of the scheme. Only
+    for ``regions``."""
 
     @field_validator("scheme")
     @classmethod
@@ -40,9 +41,9 @@ class TargetSettings(Settings):
     def _check_regions(self) -> "TargetSettings":
         if self.mode == "classes" and self.regions:
             raise ValueError("regions are named although the mode is 'classes'")
-        unknown = [name for name in self.regions if name not in self.label_scheme.regions]
+        unknown = [name for name in self.regions if name not in self.label_scheme.expressible]
         if unknown or len(set(self.regions)) != len(self.regions):
-            known = ", ".join(self.label_scheme.regions)
+            known = ", ".join(self.label_scheme.expressible)
             raise ValueError(f"regions {self.regions} must be different ones of scheme '{self.scheme}': {known}")
         return self
 
@@ -85,7 +86,7 @@ class TargetSettings(Settings):
         ``classes``: the most probable output. ``regions``: each voxel belongs to the innermost region whose
         probability is above the threshold, whether or not the outer ones hold it too, and gets that region's own
         tissue (``WT`` edema, ``TC`` necrotic core, ``ET`` enhancing tumor). Without an inner region among the outputs
-        its tissue is not told apart.
+        its tissue is not told apart. Of several single tissues above the threshold the most probable one counts.
 
         Args:
             probabilities: Shape ``(K, *S)``, outputs in the order of ``channels``.
@@ -104,14 +105,19 @@ class TargetSettings(Settings):
             decoded: NDArray[np.uint8] = values[np.argmax(probabilities, axis=0)]
             return decoded
         labels = np.zeros(probabilities.shape[1:], dtype=np.uint8)
-        for name in sorted(self.channels, key=lambda region: -len(REGIONS[region])):
-            value = self.label_scheme.value_of(_own_tissue(name))
-            labels[probabilities[self.channels.index(name)] > threshold] = value
+        single = np.zeros_like(labels, dtype=np.float32)
+        for name in sorted(self.channels, key=lambda region: -len(tissues_of(region))):
+            own = probabilities[self.channels.index(name)]
+            inside = own > threshold
+            if len(tissues_of(name)) == 1:
+                inside &= own > single
+                single[inside] = own[inside]
+            labels[inside] = self.label_scheme.value_of(_own_tissue(name))
         return labels
 
 
 def _own_tissue(region: str) -> Tissue:
     """Return the tissue that a region has and no region inside it has."""
-    inner = [tissues for tissues in REGIONS.values() if tissues < REGIONS[region]]
-    (own,) = REGIONS[region].difference(*inner)
+    inner = [tissues for tissues in REGIONS.values() if tissues < tissues_of(region)]
+    (own,) = tissues_of(region).difference(*inner)
     return own

@@ -95,7 +95,7 @@ class MaskScores:
             GeometryError: They do not lie on one grid, the spacing does not fit, or the protocol needs one.
         """
         wanted = prediction.scheme.regions if regions is None else tuple(regions)
-        common = tuple(name for name in wanted if name in reference.scheme.regions)
+        common = tuple(name for name in wanted if name in reference.scheme.expressible)
         if not common:
             cause = f"schemes '{prediction.scheme.name}' and '{reference.scheme.name}' share no region"
             raise InputError(cause, file=case, hint="Compare masks of the same kind.", code="E_LABEL_SCHEME")

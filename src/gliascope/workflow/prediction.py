@@ -141,8 +141,7 @@ class Prediction:
     def _segmentation(self) -> dict[str, Any] | None:
         if self.label_map is None:
             return None
-        answered = self._answered or self.label_map.scheme.regions
-        regions = {name: region.as_json() for name, region in measure(self.label_map).items() if name in answered}
+        regions = {name: region.as_json() for name, region in measure(self.label_map, self._answered).items()}
         return {"mask": self.mask_name, "scheme": self.label_map.scheme.name, "regions": regions}
 
     @property

@@ -79,7 +79,7 @@ class RegionSums:
         for name, outputs in self._regions.items():
             honest: FloatArray = np.zeros(SUMS)
             raw = honest
-            if name in reference.scheme.regions:
+            if name in reference.scheme.expressible:
                 true = reference.region(name)[inside]
                 honest = _sums(result.probabilities, outputs, inside, true)
                 same = result.raw is result.probabilities
