@@ -1,10 +1,11 @@
 """Items become batches: slices, patches around foreground, and errors with their names."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from numpy.typing import NDArray
 
 from gliascope.errors import GliascopeError, InputError
@@ -116,6 +117,33 @@ def test_repetitions_stay_in_their_groups() -> None:
     settings = SamplingSettings(repeat_augmented=2, foreground=1.0)
     sampler = training_items([Point("a", count=3)], REGIONS, settings, patch=None, seed=1)[1]
     assert {key.item for key in sampler} == {2, 5}
+
+
+@dataclass(frozen=True)
+class Told(Point):
+    """A sample that counts how often its picture is read."""
+
+    picture: NDArray[np.float32] = field(default_factory=lambda: np.zeros((1, 8, 8), np.float32))
+    readings: list[int | None] = field(default_factory=list)
+
+    def image(self, index: int | None = None) -> NDArray[np.float32]:
+        self.readings.append(index)
+        return self.picture
+
+
+@pytest.mark.parametrize(("factor", "times"), [(1.0, 1), (1.0001, 2), (1e6, 2)])
+def test_held_items_are_read_once_where_that_changes_no_bit(factor: float, times: int) -> None:
+    halves = np.linspace(0, 1, 64, dtype=np.float16).astype(np.float32).reshape(1, 8, 8)
+    sample = Told("a", picture=halves * np.float32(factor))
+    items = Items([sample], REGIONS, seed=1)
+    assert items.bytes_needed == 64 * 2 + 64
+    items.hold()
+    first, second = (read(items, [Key(epoch, 0, 0)]) for epoch in range(2))
+    assert len(sample.readings) == times
+    assert torch.equal(first["image"], second["image"])
+    assert torch.equal(second["image"][0], torch.from_numpy(sample.picture))
+    assert second["image"].dtype == torch.float32
+    assert torch.equal(first["target"], second["target"])
 
 
 def test_faults_come_back_as_errors_that_name_the_case() -> None:

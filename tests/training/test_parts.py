@@ -98,6 +98,17 @@ def test_validation_sees_whole_volumes_unless_they_are_too_large() -> None:
     assert [notice.code for notice in middle.notices] == ["W_VALIDATION_PATCH"]
 
 
+def test_items_stay_in_memory_where_there_is_room() -> None:
+    parts = gather({})
+    assert parts.training.bytes_needed == parts.validation.bytes_needed == 3 * 8**3
+    parts.hold(6 * 8**3 - 1)
+    assert parts.training.read_first(1)["image"] is not None
+    assert parts.training.held == 0
+    parts.hold(6 * 8**3)
+    parts.training.read_first(1)
+    assert parts.training.held == 1
+
+
 def test_an_unknown_monitor_lists_the_scores() -> None:
     with pytest.raises(ConfigError, match="Known: train_loss, val_loss, dice_WT, dice_mean"):
         monitored("dice_TC", Outputs("regions", ("WT",)))

@@ -171,15 +171,17 @@ def _moved(
     unit = [m / half[:, None] * np.append(half, 1.0) for m in matrices if m is not None]
     theta = np.stack([np.concatenate([m[::-1, -2::-1], m[::-1, -1:]], axis=1) for m in unit])
     device = image.device
-    where = torch.tensor(chosen, device=device)
+    every, where = len(chosen) == len(image), torch.tensor(chosen, device=device)
     size = [len(chosen), 1, *image.shape[2:]]
     grid = functional.affine_grid(torch.as_tensor(theta, dtype=image.dtype, device=device), size, align_corners=False)
-    moved = functional.grid_sample(image[where], grid, mode="bilinear", padding_mode=outside, align_corners=False)
-    image = image.index_copy(0, where, moved)
+    given = image if every else image[where]
+    moved = functional.grid_sample(given, grid, mode="bilinear", padding_mode=outside, align_corners=False)
+    image = moved if every else image.index_copy(0, where, moved)
     if target is not None:
-        values = target[where].to(image.dtype)
+        values = (target if every else target[where]).to(image.dtype)
         values = functional.grid_sample(values, grid, mode="nearest", padding_mode="zeros", align_corners=False)
-        target = target.index_copy(0, where, values.to(target.dtype))
+        moved = values.to(target.dtype)
+        target = moved if every else target.index_copy(0, where, moved)
     return image, target
 
 
@@ -189,8 +191,8 @@ def _revalued(image: Tensor, factors: list[tuple[float, float]]) -> Tensor:
     shape = (-1, *(1,) * (image.dim() - 1))
     brightness, contrast = torch.tensor(factors, dtype=image.dtype, device=image.device).T
     mean = image.mean(dim=tuple(range(2, image.dim())), keepdim=True)
-    changed: Tensor = ((image - mean) * contrast.view(shape) + mean) * brightness.view(shape)
-    return changed
+    changed = image - mean
+    return changed.mul_(contrast.view(shape)).add_(mean).mul_(brightness.view(shape))
 
 
 def _noisy(image: Tensor, settings: AugmentSettings, *, seed: int, variations: Sequence[Variation]) -> Tensor:

@@ -1,9 +1,10 @@
 """Prepared samples as batches: pictures, slices, volumes and patches.
 
 Batches are made in one call per batch. A sample that cannot be read comes back as the error itself, so that it keeps
-its file and its words on the way from a worker process.
+its file and its words on the way from a worker process. Items that are small enough together stay in memory once read.
 """
 
+import math
 from collections.abc import Sequence
 from typing import Any, Protocol, TypedDict
 
@@ -18,6 +19,7 @@ from gliascope.training.draws import UNVARIED, Purpose, Variation, generator
 from gliascope.training.outputs import Outputs
 from gliascope.training.sampling import EpochSampler, Key, Numbers, SamplingSettings, ValidationSampler
 
+Image = NDArray[np.float32 | np.float16]
 Target = NDArray[np.uint8 | np.int64]
 
 
@@ -93,10 +95,26 @@ class Items(Dataset[Batch | GliascopeError]):
         self.patch = patch
         self.foreground = foreground
         self.copies = copies
+        self._held: dict[tuple[int, int], tuple[Image, Target]] | None = None
         self.places = [(number, index) for number, sample in enumerate(samples) for index in range(sample.count)]
 
     def __len__(self) -> int:
         return len(self.places) * self.copies
+
+    @property
+    def bytes_needed(self) -> int:
+        """Memory that all items take, images in 16 bit."""
+        targets = {"label": 0, "classes": 1, "regions": len(self.outputs.names)}[self.outputs.mode]
+        return sum(s.count * (2 * math.prod(s.shape) + targets * math.prod(s.shape[1:])) for s in self.samples)
+
+    @property
+    def held(self) -> int:
+        """Items in memory."""
+        return len(self._held or ())
+
+    def hold(self) -> None:
+        """Keep what is read from now on, as far as 16 bit hold it exactly; results stay the same."""
+        self._held = {}
 
     def __getitem__(self, key: Key) -> Batch | GliascopeError:
         return self.__getitems__([key])
@@ -117,24 +135,23 @@ class Items(Dataset[Batch | GliascopeError]):
         return self._batch([Key(0, number, number) for number in range(min(count, len(self)))])
 
     def _batch(self, keys: list[Key]) -> Batch:
-        images: list[NDArray[np.float32]] = []
+        images: list[Image] = []
         targets: list[Target] = []
         cases: list[int] = []
         for key in keys:
             number, index = self.places[key.item % len(self.places)]
-            sample = self.samples[number]
-            image, target = sample.image(index), self._target(sample, index)
+            image, target = self._read(number, index)
             if self.patch is not None:
                 image, target = self._cut(image, target, key)
             if images and image.shape != images[0].shape:
                 cause = f"prepared image is {image.shape}, that of {self.samples[cases[0]].case_id} {images[0].shape}"
                 hint = "Images of one batch need one size: crop, pad or resize in the plan, or set training.patch_size."
-                raise GeometryError(cause, file=sample.case_id, hint=hint, code="E_BATCH_SIZE")
+                raise GeometryError(cause, file=self.samples[number].case_id, hint=hint, code="E_BATCH_SIZE")
             images.append(image)
             targets.append(target)
             cases.append(number)
         return Batch(
-            image=torch.from_numpy(np.stack(images)),
+            image=torch.from_numpy(np.stack(images)).float(),
             target=torch.from_numpy(np.stack(targets)),
             case=torch.tensor(cases),
             position=torch.tensor([key.position for key in keys]),
@@ -147,6 +164,19 @@ class Items(Dataset[Batch | GliascopeError]):
             return key.epoch, key.position
         return UNVARIED if key.item < len(self.places) else (0, key.item)
 
+    def _read(self, number: int, index: int) -> tuple[Image, Target]:
+        place = number, index
+        if self._held is not None and place in self._held:
+            return self._held[place]
+        sample = self.samples[number]
+        image, target = sample.image(index), self._target(sample, index)
+        if self._held is not None:
+            with np.errstate(over="ignore"):
+                half = image.astype(np.float16)
+            if np.array_equal(half, image):
+                self._held[place] = half, target
+        return image, target
+
     def _target(self, sample: Sample, index: int) -> Target:
         if self.outputs.mode != "label":
             return sample.target(index)
@@ -155,7 +185,7 @@ class Items(Dataset[Batch | GliascopeError]):
             raise InputError(cause, file=sample.case_id, code="E_CLASS")
         return np.array(self.outputs.names.index(sample.label))
 
-    def _cut(self, image: NDArray[np.float32], target: Target, key: Key) -> tuple[NDArray[np.float32], Target]:
+    def _cut(self, image: Image, target: Target, key: Key) -> tuple[Image, Target]:
         size = np.array(self.patch)
         short = np.maximum(size - image.shape[1:], 0)
         if short.any():

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+import torch
 from torch import nn
 
 from gliascope.errors import ConfigError, Notice, UsageError
@@ -17,7 +18,7 @@ from gliascope.training.data import Sample
 from gliascope.training.guards import locked, machine_faults, quiet_and_restored
 from gliascope.training.keeper import EpochCallback, Keeper, Row, monitored
 from gliascope.training.learner import Learner
-from gliascope.training.machine import choose_setup
+from gliascope.training.machine import choose_setup, free_memory
 from gliascope.training.outputs import Outputs
 from gliascope.training.parts import changed_facts, gather_parts, run_facts
 from gliascope.training.preflight import Preflight, preflight
@@ -27,6 +28,10 @@ from gliascope.training.settings import TrainingSettings
 from gliascope.training.trainer import run_training
 
 __all__ = ["FitResult", "Outputs", "Preflight", "Sample", "TrainingSettings", "best_weights", "fit"]
+
+
+HELD_BYTES = 2**30
+"""Prepared items stay in memory if they take no more than this, and no more than half of what is left free."""
 
 
 @dataclass(frozen=True)
@@ -132,6 +137,9 @@ def fit(
                 foreseen = preflight(network, settings, outputs, setup, parts, epochs=left, run=run, limit=memory_limit)
                 if announce is not None:
                     announce(foreseen)
+                if settings.workers == 0:  # each worker process would hold its own
+                    room = (free_memory(torch.device("cpu")) - foreseen.memory) // 2
+                    parts.hold(min(HELD_BYTES, room) // setup.devices)
                 network.to(memory_format=setup.memory_format)
                 learner = Learner(network, settings, outputs, parts, seed=seed, memory_format=setup.memory_format)
                 run_training(learner, parts, settings, setup, keeper, tell=tell, resume=stem)

@@ -40,13 +40,18 @@ class Parts:
     image: tuple[int, ...]
     validation_image: tuple[int, ...]
     notices: tuple[Notice, ...]
-
     batch_size: int
 
     @property
     def steps(self) -> int:
         """Training steps per epoch on one device."""
         return math.ceil(len(self.sampler) / self.batch_size)
+
+    def hold(self, room: int) -> None:
+        """Let all items stay in memory once they are read, if they take no more than ``room`` bytes."""
+        if self.training.bytes_needed + self.validation.bytes_needed <= room:
+            self.training.hold()
+            self.validation.hold()
 
 
 def gather_parts(

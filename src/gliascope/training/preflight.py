@@ -19,6 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from gliascope.errors import MachineError
+from gliascope.training.augment import augment_batch
 from gliascope.training.guards import out_of_memory
 from gliascope.training.losses import total_loss
 from gliascope.training.machine import Setup, free_memory
@@ -30,6 +31,8 @@ _PER_WEIGHT = 4 * 4
 """Bytes per weight: itself, its gradient and Adam's two averages."""
 _WORKING = 1.3
 """Share of memory for what a step holds besides: copies in another layout, the allocator's gaps."""
+_LONG_S = 1.0
+"""Work that takes longer is measured once."""
 _CHECKPOINTS = 3 * 12 + 3 * 4 + 8
 """Bytes per weight on disk: three states and three best weights while one is replaced, and the model folder."""
 
@@ -111,6 +114,7 @@ def preflight(
         cause = f"the run needs {disk / 2**20:.0f} MiB of disk, {disk_free / 2**20:.0f} MiB are free"
         raise MachineError(cause, file=run, hint="Make room or choose another folder.", code="E_DISK_FULL")
     load_s = _seconds(lambda: parts.training.read_first(settings.batch_size))
+    vary_s = _varying(settings, setup, shape)
     step_s, forward_s, taken = measured_step(network, settings, outputs, setup, shape)
     needed = max(needed, taken)
     _check_memory(needed, free, settings)
@@ -118,7 +122,7 @@ def preflight(
     share = math.prod(scored) / math.prod(shape)
     validations = math.ceil(len(parts.validation_sampler) / parts.validation_batch)
     steps = math.ceil(parts.steps / setup.devices)
-    epoch_s = steps * (step_s + reading) + validations * share * (forward_s + reading)
+    epoch_s = steps * (step_s + vary_s + reading) + validations * share * (forward_s + reading)
     return Preflight(
         parameters=parameters,
         batch=shape,
@@ -207,7 +211,18 @@ def measured_step(
 
     with _peak(setup.device) as taken:
         step()  # the first one also chooses kernels
-    return _seconds(step), _seconds(forward), taken[0]
+    return _usual(step), _usual(forward), taken[0]
+
+
+def _varying(settings: TrainingSettings, setup: Setup, shape: tuple[int, ...]) -> float:
+    """Return the seconds that the augmentation of a batch takes."""
+    image, variations = torch.rand(shape, device=setup.device), [(0, position) for position in range(shape[0])]
+
+    def vary() -> None:
+        augment_batch(image, None, settings.augment, seed=0, variations=variations)
+        _wait(setup.device)
+
+    return _usual(vary) if settings.augment.varies else 0.0
 
 
 def _target(outputs: Outputs, shape: tuple[int, ...], device: torch.device) -> Tensor:
@@ -252,6 +267,12 @@ def _seconds(work: Callable[[], object]) -> float:
     began = time.perf_counter()
     work()
     return time.perf_counter() - began
+
+
+def _usual(work: Callable[[], object]) -> float:
+    """Return the seconds that work takes when it is not the first of its kind; short work is tried thrice."""
+    once = _seconds(work)
+    return once if once > _LONG_S else min(once, _seconds(work), _seconds(work))
 
 
 def _wait(device: torch.device) -> None:
