@@ -21,8 +21,13 @@ SMALL: dict[str, dict[str, Any]] = {
     "swin_unetr": {"name": "swin_unetr", "width": 12, "layers": [1, 1, 1, 1]},
     "unetplusplus": {"name": "unetplusplus", "width": 4},
     "unet": {"name": "unet", "width": 4, "depth": 2},
+    "unet3d_cicek": {"name": "unet3d_cicek", "width": 2},
+    "unet_attention": {"name": "unet_attention", "width": 4},
+    "unet_classic": {"name": "unet_classic", "width": 4, "initializer": "he_uniform"},
+    "unet_improved": {"name": "unet_improved", "width": 4},
     "vgg16": {"name": "vgg16", "width": 4, "hidden": 16, "dropout": 0.0, "initializer": "he_uniform"},
     "vit": {"name": "vit", "image": 32, "dim": 16, "layers": 2, "heads": 2, "feedforward": 8, "dropout": 0.0},
+    "vnet": {"name": "vnet", "width": 4, "convs_down": [1, 1, 1, 1, 2], "convs_up": [1, 1, 1, 1]},
 }
 
 

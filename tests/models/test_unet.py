@@ -33,7 +33,8 @@ S1_3D = {
         pytest.param({"dimensions": 3, "depth": 3}, (4, 4), 5_605_220, id="S0 3-D, 32 filters"),
         pytest.param({"dimensions": 3, "depth": 3, "width": 16}, (4, 4), 1_403_316, id="S0 3-D, 16 filters"),
         pytest.param({"width": 64, "norm": "none"}, (3, 1), 31_031_745, id="S3"),
-        pytest.param({"dimensions": 3, "width": 16, "norm": "none"}, (3, 4), 5_645_828, id="S4 (a)"),
+        pytest.param({"dimensions": 3, "width": 16, "norm": "none"}, (1, 4), 5_644_964, id="S4, FLAIR"),
+        pytest.param({"dimensions": 3, "width": 16, "norm": "none"}, (3, 4), 5_645_828, id="S4, three sequences"),
     ],
 )
 def test_has_the_published_number_of_parameters(options: dict[str, Any], channels: tuple[int, int], count: int) -> None:

@@ -19,9 +19,14 @@ from gliascope.models.residual_unet import ResidualUNetSettings
 from gliascope.models.segresnet import SegResNetSettings
 from gliascope.models.swin_unetr import SwinUNETRSettings
 from gliascope.models.unet import UNet, UNetSettings
+from gliascope.models.unet3d_cicek import CicekUNet, CicekUNetSettings
+from gliascope.models.unet_attention import AttentionUNet, AttentionUNetSettings
+from gliascope.models.unet_classic import ClassicUNet, ClassicUNetSettings
+from gliascope.models.unet_improved import ImprovedUNet, ImprovedUNetSettings
 from gliascope.models.unetplusplus import UNetPlusPlusSettings
 from gliascope.models.vgg16 import VGG16, VGG16Settings
 from gliascope.models.vit import ViT, ViTSettings
+from gliascope.models.vnet import VNet, VNetSettings
 from gliascope.settings import Settings, load_settings
 
 __all__ = [
@@ -30,11 +35,19 @@ __all__ = [
     "AlexNet",
     "AlexNetSettings",
     "AnyNetwork",
+    "AttentionUNet",
+    "AttentionUNetSettings",
     "Backbone",
     "BackboneSettings",
+    "CicekUNet",
+    "CicekUNetSettings",
+    "ClassicUNet",
+    "ClassicUNetSettings",
     "CustomCNN",
     "CustomCNNSettings",
     "DeepLabV3PlusSettings",
+    "ImprovedUNet",
+    "ImprovedUNetSettings",
     "NetworkSettings",
     "ResidualUNetSettings",
     "SegResNetSettings",
@@ -43,6 +56,8 @@ __all__ = [
     "UNetPlusPlusSettings",
     "UNetSettings",
     "VGG16Settings",
+    "VNet",
+    "VNetSettings",
     "ViT",
     "ViTSettings",
     "build_network",
@@ -58,6 +73,11 @@ AnyNetwork = (
     | ViTSettings
     | BackboneSettings
     | UNetSettings
+    | ClassicUNetSettings
+    | ImprovedUNetSettings
+    | AttentionUNetSettings
+    | CicekUNetSettings
+    | VNetSettings
     | DeepLabV3PlusSettings
     | ResidualUNetSettings
     | UNetPlusPlusSettings
