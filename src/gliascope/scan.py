@@ -152,6 +152,18 @@ class Scan:
         """True for volumes and stacks, False for a single picture."""
         return self.array.ndim == VOLUME_AXES
 
+    def slice_picture(self, index: int) -> "Scan":
+        """Return an axial slice of a volume as pictures show it.
+
+        Where the file says how the head lies, its right is on the left and its face upward, so both axes are turned.
+        """
+        plane = self.array[..., index]
+        if self.grid.affine is not None:
+            plane = plane[:, ::-1, ::-1]
+        spacing_mm = None if self.grid.spacing_mm is None else self.grid.spacing_mm[:2]
+        grid = Grid(plane.shape[1:], None, spacing_mm)
+        return Scan(np.ascontiguousarray(plane), self.channels, grid, notices=self.notices)
+
     def select(self, channels: tuple[str, ...]) -> "Scan":
         """Return a scan with the named channels, in the given order.
 

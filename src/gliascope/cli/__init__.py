@@ -12,7 +12,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from gliascope.cli import compare, data, lists, predict, train
+from gliascope.cli import compare, data, explain, lists, predict, train
 from gliascope.cli.session import INTERRUPTED, Session, Terminated
 from gliascope.errors import UsageError
 from gliascope.intended_use import SHORT
@@ -30,7 +30,7 @@ app = typer.Typer(
 
 for panel, commands in {
     "Start": (train.demo, lists.doctor),
-    "Use a model": (predict.predict, predict.check, predict.export, lists.models),
+    "Use a model": (predict.predict, predict.check, explain.explain, predict.export, lists.models),
     "Data": (lists.datasets, data.explore, data.audit),
     "Train and compare": (lists.recipes, lists.networks, train.train, train.evaluate, compare.compare),
 }.items():

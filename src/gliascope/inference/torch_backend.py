@@ -42,6 +42,11 @@ class TorchBackend:
             torch.set_num_threads(threads)
         self._network = load_network(model).to(self._device)
 
+    @property
+    def network(self) -> nn.Module:
+        """The network itself, in evaluation mode, on its device."""
+        return self._network
+
     def run(self, batch: Array) -> Array:
         """Return the logits of a batch.
 
