@@ -50,7 +50,8 @@ class TrainingSettings(Settings):
     channels_last: Literal["auto", "on", "off"] = "auto"
     """Memory layout; ``auto``: on, except with instance or group normalization, which it slows down."""
     workers: NonNegativeInt = 0
-    """Processes that read ahead; results do not depend on it."""
+    """Processes that read ahead; results do not depend on it. With none, prepared items of up to 1 GiB together stay in
+    memory."""
     devices: PositiveInt = 1
     """GPUs, or processes on a CPU."""
     whole_volume_voxels: NonNegativeInt = 2**23
