@@ -2,11 +2,14 @@
 
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
 from gliascope.errors import ConfigError, GeometryError
+from gliascope.inference.conversion import to_openvino
+from gliascope.inference.openvino_backend import openvino_core
 from gliascope.models import NETWORKS, build_network, count_parameters, load_network_settings
 
 pytestmark = pytest.mark.train
@@ -29,6 +32,9 @@ SMALL: dict[str, dict[str, Any]] = {
     "vit": {"name": "vit", "image": 32, "dim": 16, "layers": 2, "heads": 2, "feedforward": 8, "dropout": 0.0},
     "vnet": {"name": "vnet", "width": 4, "convs_down": [1, 1, 1, 1, 2], "convs_up": [1, 1, 1, 1]},
 }
+
+ONE_EXPORTED_SIZE = {"swin_unetr"}
+"""Families whose exported form takes the size it was made with alone."""
 
 
 def batch_for(name: str) -> torch.Tensor:
@@ -79,6 +85,35 @@ class TestEveryNetwork:
         network = build_network(load_network_settings(SMALL[name]), 3, 4, seed=1)
         with pytest.raises(GeometryError, match=r"channels|takes pictures"):
             network(batch_for(name)[:, :2])
+
+    def test_computes_in_bf16_with_channels_last(self, name: str) -> None:
+        settings = load_network_settings(SMALL[name])
+        layout = torch.channels_last if settings.dimensions == 2 else torch.channels_last_3d
+        network, image = build_network(settings, 3, 4, seed=1).eval(), batch_for(name)
+        with torch.no_grad():
+            expected = network(image)
+        network, image = network.to(memory_format=layout), image.to(memory_format=layout)
+        with torch.autocast("cpu", torch.bfloat16):
+            logits = network(image).float()
+            logits.square().mean().backward()
+        assert float((logits.detach() - expected).abs().max()) < 0.05 * float(expected.abs().max())
+        grads = [p.grad for p in network.parameters() if p.grad is not None]
+        assert all(bool(grad.isfinite().all()) for grad in grads)
+
+    def test_says_the_same_in_openvino(self, name: str) -> None:
+        settings = load_network_settings(SMALL[name])
+        network, image = build_network(settings, 3, 4, seed=1).eval(), batch_for(name)
+        made_with = list(image.shape)
+        if settings.input_size is None and name not in ONE_EXPORTED_SIZE:
+            made_with[-1] += settings.divisor
+        exported = to_openvino(network, (1, *made_with[1:]))
+        exported.reshape(list(image.shape))
+        compiled = openvino_core().compile_model(exported, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+        with torch.inference_mode():
+            expected = network(image).numpy()
+        difference = np.abs(compiled(image.numpy())[0] - expected).max()
+        between_images = np.abs(expected[0] - expected[1]).max()
+        assert difference < 1e-3 * between_images
 
 
 def test_unknown_family_lists_the_known_ones() -> None:
