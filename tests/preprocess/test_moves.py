@@ -35,6 +35,16 @@ def test_a_window_fills_what_lies_outside() -> None:
     np.testing.assert_array_equal(moved, [-7.0, 1.0, 2.0, 3.0, -7.0])
 
 
+@pytest.mark.parametrize("margins", [(1, 0), (2, 3), (7, 9)])
+def test_a_window_can_mirror_what_lies_outside(margins: tuple[int, int]) -> None:
+    array = np.arange(12, dtype=np.float32).reshape(1, 3, 4)
+    window = Window((3, 4), (3 + sum(margins), 4), (-margins[0], 0), mirrored=True)
+    expected = np.pad(array, ((0, 0), margins, (0, 0)), mode="reflect")
+    np.testing.assert_array_equal(window.image(array), expected)
+    np.testing.assert_array_equal(window.inverse().image(window.image(array)), array)
+    np.testing.assert_array_equal(Window((1,), (3,), (-1,), mirrored=True).labels(np.array([4])), [4, 4, 4])
+
+
 def test_a_window_on_labels_keeps_the_type() -> None:
     moved = Window((2, 2), (3, 3), (0, 0)).labels(np.full((2, 2), 4, dtype=np.uint8))
     assert moved.dtype == np.uint8

@@ -76,6 +76,9 @@ def test_pad_to_a_multiple_and_to_a_size() -> None:
     after = Pad(size=(6, 3), fill=-1.0).apply(frame(3, 5))
     assert after.shape == (6, 5)  # an axis that is long enough stays
     np.testing.assert_array_equal(after.array[0, :, 0] == -1.0, [True, False, False, False, True, True])
+    mirrored = Pad(size=(6, 3), border="mirror").apply(frame(3, 5)).array[0, :, 0]
+    assert mirrored.tolist() == [mirrored[i] for i in (2, 1, 2, 3, 2, 1)]
+    assert len(set(mirrored.tolist())) == 3
 
 
 def test_resample_sets_the_voxel_size_and_keeps_the_extent() -> None:

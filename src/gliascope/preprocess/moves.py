@@ -22,18 +22,27 @@ IDENTITY_RATIO = 1e-6
 class Window:
     """A box of ``after`` voxels whose first voxel is ``start`` of the old grid.
 
-    ``start`` may be negative and the box may end beyond the old grid: that part is filled.
+    ``start`` may be negative and the box may end beyond the old grid: that part is filled, or where ``mirrored`` goes
+    on with what lies inside, reflected at the outermost voxels.
     """
 
     before: tuple[int, ...]
     after: tuple[int, ...]
     start: tuple[int, ...]
+    mirrored: bool = False
 
     def image(self, array: NDArray[Any], *, fill: float = 0.0) -> NDArray[Any]:
         """Move an array of shape ``(..., *before)`` to ``(..., *after)``; a new array unless nothing changes."""
         if self.before == self.after and not any(self.start):
             return array
         lead = array.shape[: array.ndim - len(self.before)]
+        if self.mirrored:
+            places = [
+                _reflected(np.arange(start, start + after), before)
+                for start, before, after in zip(self.start, self.before, self.after, strict=True)
+            ]
+            inside: tuple[Any, ...] = (..., *np.ix_(*places))
+            return np.asarray(array[inside])
         source: list[slice | EllipsisType] = [...]
         target: list[slice | EllipsisType] = [...]
         for start, before, after in zip(self.start, self.before, self.after, strict=True):
@@ -45,7 +54,7 @@ class Window:
         return moved
 
     def labels(self, array: NDArray[Any]) -> NDArray[Any]:
-        """Move label numbers or a mask; what lies outside is background."""
+        """Move label numbers or a mask; what lies outside is background, unless it is mirrored."""
         return self.image(array)
 
     def inverse(self) -> "Window":
@@ -108,6 +117,13 @@ class Zoom:
 
 
 Move = Window | Zoom
+
+
+def _reflected(places: NDArray[np.int_], length: int) -> NDArray[np.int_]:
+    """Return where along an axis the voxels at ``places`` are taken from, reflected at both ends as often as needed."""
+    period = max(2 * (length - 1), 1)
+    turned = np.abs(places) % period
+    return np.minimum(turned, period - turned) if length > 1 else np.zeros_like(places)
 
 
 def _positions(before: int, after: int, ratio: float) -> NDArray[np.float64]:

@@ -125,6 +125,8 @@ class Pad(Settings):
     """Every axis becomes a multiple of this."""
     size: Sizes | None = None
     """Axes with fewer voxels than this get them; one number or one per axis."""
+    border: Literal["fill", "mirror"] = "fill"
+    """What the new voxels show: ``fill``, or the image mirrored at its outermost voxels (references likewise)."""
     fill: float = 0.0
     """Value of the new voxels."""
 
@@ -153,7 +155,7 @@ class Pad(Settings):
             size = tuple(max(length, least) for length, least in zip(frame.shape, wanted, strict=True))
         _check_size(size, self.name)
         start = tuple(-((after - before) // 2) for before, after in zip(frame.shape, size, strict=True))
-        return frame.moved(Window(frame.shape, size, start), fill=self.fill)
+        return frame.moved(Window(frame.shape, size, start, mirrored=self.border == "mirror"), fill=self.fill)
 
 
 class Resample(Settings):
