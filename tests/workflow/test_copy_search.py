@@ -149,3 +149,30 @@ def test_copies_among_cases_that_only_train_make_room_for_the_test(cases: list[C
     }
     assert gone
     assert isinstance(kept, Split)
+
+
+class StoppedError(Exception):
+    """A training came to its first epoch."""
+
+
+@pytest.mark.train
+def test_training_by_content_goes_on_without_a_search(
+    root: Path, cases: list[Case], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from gliascope.workflow import training_data
+    from gliascope.workflow.train import train
+
+    def stop(*_: object, **__: object) -> None:
+        raise StoppedError
+
+    said: list[str] = []
+    monkeypatch.setattr("gliascope.training.fit.fit", stop)
+    options = {"by_patient": True, "fold": 2, "cache": tmp_path / "cache", "announce": said.append}
+    with pytest.raises(StoppedError):
+        train("customcnn-4class", root, tmp_path / "run", **options)  # type: ignore[arg-type]
+    assert said[0].startswith("by content, without copies, fold 2 of 5: ")
+    assert (tmp_path / "run" / "split.csv").read_text().count("\n") == len(cases) - 4 + 1
+    monkeypatch.setattr(training_data, "search_copies", None)
+    with pytest.raises(StoppedError):
+        train("customcnn-4class", root, tmp_path / "run", resume=True, **options)  # type: ignore[arg-type]
+    assert said.count(said[0]) == 2
