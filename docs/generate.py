@@ -3,6 +3,7 @@
 Pages: commands (from the command line itself), data sets (from the cards), networks, recipes, metrics, settings.
 """
 
+import inspect
 import re
 import sys
 from collections.abc import Iterable
@@ -80,7 +81,7 @@ def networks() -> str:
     parts = ["# Networks", NOTE]
     for row in list_networks():
         settings = NETWORKS[row["name"]]
-        parts += [f"## `{row['name']}`", (settings.__doc__ or "").strip(), _fields(settings)]
+        parts += [f"## `{row['name']}`", inspect.getdoc(settings) or "", _fields(settings)]
     return _page(parts)
 
 

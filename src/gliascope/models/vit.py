@@ -31,6 +31,7 @@ class ViTSettings(Settings):
     dim: PositiveInt = 512
     """Values per token."""
     layers: PositiveInt = 10
+    """Encoder layers, one behind the other."""
     heads: PositiveInt = 8
     """Attention heads per layer."""
     feedforward: PositiveInt = 1024
