@@ -157,6 +157,21 @@ def test_p6_an_export_that_says_something_else_changes_nothing(tmp_path: Path, m
     assert sorted(path.name for path in tmp_path.iterdir()) == ["model"]
 
 
+def test_a_form_for_one_size_needs_a_window(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fixed(network: object, shape: tuple[int, ...]) -> Any:  # noqa: ANN401 - an OpenVINO model
+        del network
+        from openvino import Model
+        from openvino import opset15 as ops
+
+        image = ops.parameter([-1, -1, -1, -1], np.float32)
+        return Model([ops.add(image, np.zeros(shape, np.float32))], [image])
+
+    monkeypatch.setattr(conversion, "to_openvino", fixed)
+    model = save_untrained(tmp_path / "model", "2d")
+    with pytest.raises(ModelError, match=r"only the size it was made with\. Set inference\.window"):
+        export_model(model)
+
+
 def test_weights_that_rounding_would_move_stay_float32(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(export, "ROUNDING_TOLERANCE", 0.0)
     model = save_untrained(tmp_path / "model", "2d")
