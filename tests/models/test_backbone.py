@@ -51,14 +51,16 @@ def test_takes_any_number_of_channels_and_one_size() -> None:
 
 
 def test_frozen_features_stay_as_they_are() -> None:
-    network = BackboneSettings(**TINY, frozen=True, pretrained="a.safetensors").build(1, 2).train()
+    network = BackboneSettings(**TINY, frozen=True, pretrained="a.safetensors").build(1, 2)  # as a training takes it
     before = {name: value.clone() for name, value in network.features.state_dict().items()}
     network(torch.rand(2, 1, 64, 64, generator=torch.Generator().manual_seed(1))).sum().backward()
     assert all(torch.equal(before[name], value) for name, value in network.features.state_dict().items())
     assert all(p.grad is None for p in network.features.parameters())
     assert all(p.grad is not None for p in network.head.parameters())
-    assert network.head.training
-    assert not any(layer.training for layer in network.features.modules())
+    for mode in (True, False):
+        network.train(mode)
+        assert network.head.training == mode
+        assert not any(layer.training for layer in network.features.modules())
 
 
 @pytest.mark.parametrize(

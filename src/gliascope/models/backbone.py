@@ -81,6 +81,7 @@ class Backbone(nn.Module):
         last = nn.Linear(settings.hidden or width, out_channels)
         self.head = nn.Sequential(*hidden, nn.Dropout(settings.head_dropout), last)
         self.features.requires_grad_(not self.frozen)
+        self.train()
 
     def train(self, mode: bool = True) -> Self:
         """Switch to training or evaluation; frozen features stay in evaluation."""
