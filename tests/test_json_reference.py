@@ -17,6 +17,7 @@ OPEN: dict[str, set[str]] = {
     "evaluate of a segmenter": {"summary"},
     "evaluate of a classifier": {"summary", "ci95"},
     "run.json": {"metrics"},
+    "folds.json": {"parts"},
     "model.json": {"network", "metrics", "files", "parity"},
     "audit": {"groups"},
     "explore": {

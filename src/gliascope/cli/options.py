@@ -40,6 +40,9 @@ Channels = Annotated[
 Spacing = Annotated[
     str | None, typer.Option("--spacing", metavar="MM,…", help="Voxel size of pictures per axis, in mm.")
 ]
+Fold = Annotated[
+    str | None, typer.Option("--fold", metavar="K|all", help="Fold of a split with folds, from 1; or every fold.")
+]
 NoStack = Annotated[bool, typer.Option("--no-stack", help="Take every folder of pictures as a batch.")]
 
 
@@ -73,3 +76,16 @@ def millimeters(text: str | None) -> tuple[float, ...] | None:
         cause = f"--spacing takes two or three sizes in mm above 0 and below 1000; got '{text}'"
         raise UsageError(cause, hint="Write them like 0.5,0.5,5.")
     return values
+
+
+def fold_number(text: str | None) -> int | None:
+    """Return the number of a fold.
+
+    Raises:
+        UsageError: It is none.
+    """
+    if text is None:
+        return None
+    if not text.isdecimal() or int(text) < 1:
+        raise UsageError(f"--fold takes a number from 1, or all; got '{text}'", hint="Write --fold 2.")
+    return int(text)

@@ -9,6 +9,10 @@ import typer
 from gliascope.cli import options
 from gliascope.cli.score_lines import score_lines
 from gliascope.cli.session import Session
+from gliascope.errors import UsageError
+
+LEADING = ("accuracy", "balanced_accuracy", "dice", "iou", "hd", "assd")
+"""Figures that are said of all folds together; the page has the others."""
 
 Data = Annotated[Path, typer.Option("--data", metavar="ROOT", help="The data set's folder.")]
 
@@ -17,7 +21,7 @@ def train(
     recipe: Annotated[str, typer.Argument(metavar="RECIPE", help="A recipe's name or a TOML file.")],
     data: Data,
     output: options.Output,
-    fold: Annotated[int | None, typer.Option(min=1, help="Fold of a k-fold split, from 1.")] = None,
+    fold: options.Fold = None,
     split: Annotated[Path | None, typer.Option(metavar="CSV", help="path,patient,group,label,split")] = None,
     settings: Annotated[
         list[str] | None, typer.Option("--set", metavar="a.b=value", help="Change a setting; repeatable.")
@@ -26,6 +30,19 @@ def train(
     allow_leakage: Annotated[
         bool, typer.Option("--allow-leakage", help="Train although the split leaks; every output says so.")
     ] = False,
+    by_patient: Annotated[
+        bool,
+        typer.Option(
+            "--by-patient",
+            help="Divide by patient instead; where none are known, by content without copies.",
+        ),
+    ] = False,
+    trained: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--trained", metavar="RUN", help="A finished run of a system's member, used as it is; repeatable."
+        ),
+    ] = None,
     cache: Annotated[Path | None, typer.Option(metavar="DIR", help="Where prepared images are kept.")] = None,
     json: options.Json = None,
     device: options.Device = "auto",
@@ -41,34 +58,57 @@ def train(
       gliascope train lgg-unet2d --data data/lgg-mri-segmentation -o runs/lgg
       gliascope train lgg-unet2d --data data/lgg-mri-segmentation -o runs/lgg --resume
       gliascope train my.toml --data ROOT -o runs/my --set training.epochs=5
+      gliascope train my.toml --data ROOT -o runs/honest --by-patient
+      gliascope train s3-unet --data ROOT -o runs/s3-unet --fold all
+      gliascope train s3-cascade --data ROOT -o runs/s3-cascade --trained runs/s3-vote --trained runs/s3-unet/fold-1
     """
     with Session(json=json, quiet=quiet, debug=debug) as session:
+        how: dict[str, Any] = {"overrides": settings or (), "resume": resume, "overwrite": overwrite}
+        how |= {"allow_leakage": allow_leakage, "by_patient": by_patient}
+        how |= {"device": device, "threads": threads, "cache": cache}
+        how |= {"progress": session.progress, "announce": (lambda line: None) if quiet else session.say}
+        if fold == "all" and trained:
+            raise UsageError("--trained and --fold all exclude each other", hint="Train one fold of a system.")
+        if fold == "all":
+            _train_folds(session, (recipe, data, output), split, how)
+            return
         from gliascope.workflow.train import train as train_recipe
 
-        run = train_recipe(
-            recipe,
-            data,
-            output,
-            fold=fold,
-            split=split,
-            overrides=settings or (),
-            resume=resume,
-            overwrite=overwrite,
-            allow_leakage=allow_leakage,
-            device=device,
-            threads=threads,
-            cache=cache,
-            progress=session.progress,
-            announce=(lambda line: None) if quiet else session.say,
-        )
+        own: dict[str, Any] = {"fold": options.fold_number(fold), "split": split, "trained": trained or ()}
+        run = train_recipe(recipe, data, output, **own, **how)
         session.warn(run.facts["warnings"])
         session.done({"run": str(output), "model": str(run.model), **run.facts}, _run_lines(run.facts, output))
 
 
+def _train_folds(session: Session, places: tuple[str, Path, Path], split: Path | None, how: dict[str, Any]) -> None:
+    """Train and score every fold, and say the leading figures."""
+    from gliascope.workflow.cross_validate import cross_validate
+
+    if split is not None:
+        raise UsageError("--split and --fold all exclude each other", hint="A table is one split, not several.")
+    found = cross_validate(*places, **how)
+    session.warn(found.facts["warnings"])
+    session.done({"output": str(found.folder), **found.facts}, _fold_lines(found.facts, found.folder))
+
+
+def _fold_lines(facts: dict[str, Any], output: Path) -> Iterator[str]:
+    """Mean and standard deviation over folds of the first figures of every part."""
+    yield f"{len(facts['runs'])} of {facts['folds']} folds"
+    for part, rows in facts["parts"].items():
+        for name, own in rows["all"].items():
+            if name in LEADING:
+                spread = "" if own["sd"] is None else f" ± {own['sd']:.4f}"
+                yield f"  {part.replace('-', ' ')}: {name} {own['mean']:.4f}{spread}"
+    yield f"open {output / 'report.html'}"
+
+
 def _run_lines(facts: dict[str, Any], output: Path) -> Iterator[str]:
-    figures = ", ".join(f"{name} {value:.4f}" for name, value in facts["metrics"].items())
-    kept = "last" if facts.get("keep") == "last" else "best"
-    yield f"{kept} epoch {facts['best_epoch']} of {facts['epochs']}: {figures}"
+    if "members" in facts:
+        yield f"{facts['combine']} of {', '.join(own['name'] for own in facts['members'])}"
+    else:
+        figures = ", ".join(f"{name} {value:.4f}" for name, value in facts["metrics"].items())
+        kept = "last" if facts.get("keep") == "last" else "best"
+        yield f"{kept} epoch {facts['best_epoch']} of {facts['epochs']}: {figures}"
     yield f"open {output / 'report.html'}"
     part = "test" if facts["cases"]["test"] else "validation"
     yield f"next: gliascope evaluate {output} --split {part}"
@@ -82,7 +122,9 @@ def evaluate(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", metavar="OUT", help="Page and table; default: in the run folder.")
     ] = None,
-    split: Annotated[str, typer.Option(metavar="test|validation|train", help="Part of the run's split.")] = "test",
+    split: Annotated[
+        str, typer.Option(metavar="test|validation|train|dropped", help="Part of the run's split.")
+    ] = "test",
     data: Annotated[Path | None, typer.Option(metavar="ROOT", help="The data set's folder, if it moved.")] = None,
     scheme: options.Scheme = None,
     protocol: Annotated[

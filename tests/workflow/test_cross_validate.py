@@ -1,0 +1,85 @@
+"""Every fold trained and scored, and the figures over folds."""
+
+import json
+from pathlib import Path
+from statistics import fmean, stdev
+
+import pytest
+
+import gliascope
+from gliascope.cli import main
+from gliascope.errors import ConfigError, ModelError, UsageError
+from gliascope.workflow.cross_validate import CrossValidation
+
+pytestmark = pytest.mark.train
+
+SMALL = (
+    *("dataset.kind='pictures'", "dataset.patients=18", "dataset.size=32", "training.epochs=1", "network.width=4"),
+    *("network.dimensions=2", "network.depth=2", "training.batch_size=8", "split.by='patient'", "split.folds=2"),
+    *("split.method='cross_validation'", "split.fractions=[0.6, 0.0, 0.4]", "target.scheme='figshare'"),
+    *("target.regions=['tumor']", "plan.channels=['gray']", "plan.steps=[{name='min_max'}]"),
+    *("score.with_tumor=true", "score.spacing_mm=[1.0, 1.0]", "training.patch_size=[32, 32]"),
+)
+
+
+def without_pages(patch: pytest.MonkeyPatch) -> None:
+    """Leave out what takes longest and is tested elsewhere: charts of runs and evaluations, the OpenVINO form."""
+
+    def refuse(*_: object, **__: object) -> None:
+        raise ModelError("left out", code="E_PARITY")
+
+    patch.setattr("gliascope.workflow.ship_model.export_model", refuse)
+    patch.setattr("gliascope.workflow.train.run_page", lambda facts: str(facts["name"]))
+    patch.setattr("gliascope.workflow.evaluate_run.evaluation_page", lambda facts, **_: str(facts["name"]))
+
+
+@pytest.fixture(scope="module")
+def folds(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, CrossValidation]:
+    root = tmp_path_factory.mktemp("folds")
+    with pytest.MonkeyPatch.context() as patch:
+        without_pages(patch)
+        made = gliascope.cross_validate(
+            "demo-segment", root / "data", root / "out", overrides=SMALL, cache=root / "cache", threads=1
+        )
+    return root, made
+
+
+def test_figures_are_means_over_folds(folds: tuple[Path, CrossValidation]) -> None:
+    _, found = folds
+    facts = json.loads((found.folder / "folds.json").read_text())
+    assert facts == found.facts
+    assert list(facts["parts"]) == ["validation", "validation-with-tumor", "test", "test-with-tumor"]
+    each = [
+        json.loads((found.folder / f"fold-{k}" / "evaluation-test-with-tumor" / "evaluation.json").read_text())
+        for k in (1, 2)
+    ]
+    values = [evaluation["summary"]["tumor"]["dice"]["mean"] for evaluation in each]
+    own = facts["parts"]["test-with-tumor"]["all"]["dice"]
+    assert (own["mean"], own["sd"], own["values"]) == (fmean(values), stdev(values), values)
+    assert facts["parts"]["test"]["all"]["pooled_dice"]["values"]
+    assert [run["cases"]["test"] for run in facts["runs"]] == [21, 21], "one test set beside the folds"
+    page = (found.folder / "report.html").read_text()
+    assert 'href="./fold-2/report.html"' in page
+
+
+def test_folds_are_kept_when_asked_to_go_on(folds: tuple[Path, CrossValidation]) -> None:
+    root, found = folds
+    before = {path: path.stat().st_mtime_ns for path in found.folder.glob("fold-*/run.json")}
+    (found.folder / "folds.json").unlink()
+    options = {"overrides": SMALL, "cache": root / "cache"}
+    with pytest.raises(UsageError, match="holds folds"):
+        gliascope.cross_validate("demo-segment", root / "data", found.folder, **options)
+    again = gliascope.cross_validate("demo-segment", root / "data", found.folder, resume=True, **options)
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+    assert again.facts["parts"] == found.facts["parts"]
+    assert {run["fold"] for run in again.facts["runs"]} == {1, 2}
+
+
+def test_a_split_without_folds_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(ConfigError, match="has no folds to go through"):
+        gliascope.cross_validate("demo-segment", tmp_path / "data", tmp_path / "out")
+    for fold, code in (("all", 4), ("none", 2), ("0", 2)):
+        with pytest.raises(SystemExit) as leave:
+            main(["train", "demo-segment", "--data", str(tmp_path), "-o", str(tmp_path / "out"), "--fold", fold])
+        assert leave.value.code == code
+    assert "--fold takes a number" in capsys.readouterr().err
