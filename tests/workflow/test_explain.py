@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gliascope.checkpoint import ModelFacts, ModelFolder, save_model
+from gliascope.checkpoint import ModelFolder
 from gliascope.errors import GeometryError, InputError, MachineError, ModelError, UsageError
 from gliascope.inference.predictor import Predictor
 from gliascope.labels import SCHEMES
@@ -22,30 +22,6 @@ from gliascope.workflow.train import TrainedRun
 pytestmark = pytest.mark.train
 
 SaveNetwork = Callable[..., ModelFolder]
-
-
-@pytest.fixture
-def save(tmp_path: Path) -> SaveNetwork:
-    """Return the function that writes a model folder of an untrained network."""
-    from gliascope.models import build_network, load_network_settings
-
-    def write(name: str, network: dict[str, Any], *, task: str = "segment", **facts: Any) -> ModelFolder:  # noqa: ANN401
-        settings = load_network_settings(network)
-        channels = facts.get("channels", ("t2f",))
-        known: dict[str, Any] = {
-            "dimensions": settings.dimensions,
-            "channels": channels,
-            "plan": {"channels": list(channels)},
-            "target": {"mode": "regions", "scheme": "brats2023"} if task == "segment" else None,
-            "classes": None if task == "segment" else ("glioma", "no_tumor"),
-            "inference": {"divisor": settings.divisor},
-        }
-        built = build_network(settings, len(channels), 3 if task == "segment" else 2, seed=2)
-        weights = {key: tensor.numpy() for key, tensor in built.state_dict().items()}
-        model = ModelFacts(name=name, task=task, network=network, **(known | facts))
-        return save_model(tmp_path / name, weights, model, "# Untrained\n")
-
-    return write
 
 
 @pytest.fixture
@@ -102,9 +78,9 @@ def test_a_classifier_on_a_picture(classify_run: TrainedRun, picture: Path, tmp_
 
 
 def test_models_side_by_side_on_a_volume(
-    segment_run: TrainedRun, save: SaveNetwork, study: Path, tmp_path: Path
+    segment_run: TrainedRun, save_network: SaveNetwork, study: Path, tmp_path: Path
 ) -> None:
-    flat = save("flat", {"name": "unet", "width": 2, "depth": 1})
+    flat = save_network("flat", {"name": "unet", "width": 2, "depth": 1})
     mask = next(study.glob("*seg*"))
     found = explain(
         segment_run.folder, study, tmp_path / "out", beside=(flat.path, flat.path), reference=mask, scheme="brats2023"
@@ -144,10 +120,10 @@ def test_the_slice_with_the_most_tumor_is_chosen(make_model: Callable[..., Model
         _slice(scan, None, {}, None)
 
 
-def test_a_transformer_shows_its_rollout_and_says_so(save: SaveNetwork, picture: Path, tmp_path: Path) -> None:
+def test_a_transformer_shows_its_rollout_and_says_so(save_network: SaveNetwork, picture: Path, tmp_path: Path) -> None:
     vit = {"name": "vit", "image": 32, "patch": 8, "dim": 8, "layers": 2, "heads": 2, "feedforward": 8}
     plan = {"channels": ["gray"], "steps": [{"name": "resize", "size": [32, 32]}]}
-    model = save("vit", vit, task="classify", channels=("gray",), plan=plan)
+    model = save_network("vit", vit, task="classify", channels=("gray",), plan=plan)
     explain(model.path, picture, tmp_path / "out")
     (told,) = check_whole(tmp_path / "out")["models"]
     assert [(each["kind"], each["size"]) for each in told["maps"]] == [("rollout", [4, 4])]
@@ -156,11 +132,11 @@ def test_a_transformer_shows_its_rollout_and_says_so(save: SaveNetwork, picture:
 
 
 @pytest.mark.parametrize("oriented", [True, False])
-def test_maps_come_back_to_their_place(save: SaveNetwork, *, oriented: bool) -> None:
+def test_maps_come_back_to_their_place(save_network: SaveNetwork, *, oriented: bool) -> None:
     """A patch that alone is bright draws the Grad-CAM of its class to itself, through plan and turns of the picture."""
     cnn = {"name": "customcnn"}
     plan = {"channels": ["t2f"], "steps": [{"name": "resize", "size": [128, 128]}]}
-    model = save("cnn", cnn, task="classify", plan=plan)
+    model = save_network("cnn", cnn, task="classify", plan=plan)
     values = np.zeros((1, 64, 48, 3), np.float32)
     values[0, 40:60, 4:20, 1] = 50.0
     grid = Grid.from_affine((64, 48, 3), np.eye(4)) if oriented else Grid((64, 48, 3))
@@ -174,9 +150,9 @@ def test_maps_come_back_to_their_place(save: SaveNetwork, *, oriented: bool) -> 
         np.testing.assert_array_equal(led, flat[::-1, ::-1] if oriented else flat)
 
 
-def test_a_slice_that_the_plan_leaves_out_is_refused(save: SaveNetwork) -> None:
+def test_a_slice_that_the_plan_leaves_out_is_refused(save_network: SaveNetwork) -> None:
     plan = {"channels": ["t2f"], "steps": [{"name": "crop_center", "size": [8, 8, 2]}]}
-    model = save("cropped", {"name": "unet", "width": 2, "depth": 1}, plan=plan)
+    model = save_network("cropped", {"name": "unet", "width": 2, "depth": 1}, plan=plan)
     scan = Scan(np.ones((1, 12, 12, 6), np.float32), ("t2f",), Grid((12, 12, 6)))
     predictor = Predictor(model, backend="torch")
     assert slice_insides(predictor, scan, 3).absent
@@ -184,7 +160,7 @@ def test_a_slice_that_the_plan_leaves_out_is_refused(save: SaveNetwork) -> None:
         slice_insides(predictor, scan, 5)
 
 
-def test_references_of_stacks_and_wrong_ones(save: SaveNetwork, tmp_path: Path) -> None:
+def test_references_of_stacks_and_wrong_ones(save_network: SaveNetwork, tmp_path: Path) -> None:
     stack = tmp_path / "stack"
     stack.mkdir()
     for number in range(9, 12):
@@ -193,7 +169,7 @@ def test_references_of_stacks_and_wrong_ones(save: SaveNetwork, tmp_path: Path) 
         mask = np.zeros((16, 16), np.uint8)
         mask[2 : 2 + 4 * (number == 10), 4:9] = 255
         Image.fromarray(mask).save(stack / f"a_{number}_mask.png")
-    model = save("three", {"name": "unet", "width": 2, "depth": 1}, channels=("red", "green", "blue"))
+    model = save_network("three", {"name": "unet", "width": 2, "depth": 1}, channels=("red", "green", "blue"))
     explain(model.path, stack, tmp_path / "out", reference=stack)
     facts = check_whole(tmp_path / "out")
     assert facts["slice"]["of"] == 3
@@ -215,11 +191,11 @@ def test_without_pytorch_the_extra_is_named(monkeypatch: pytest.MonkeyPatch, pic
     assert fault.value.exit_code == 5
 
 
-def test_a_system_names_its_members(save: SaveNetwork, picture: Path, tmp_path: Path) -> None:
+def test_a_system_names_its_members(save_network: SaveNetwork, picture: Path, tmp_path: Path) -> None:
     from gliascope.checkpoint import save_system
 
     cnn = {"name": "customcnn"}
-    members = [save(name, cnn, task="classify", channels=("gray",)) for name in ("one", "two")]
+    members = [save_network(name, cnn, task="classify", channels=("gray",)) for name in ("one", "two")]
     system = save_system(tmp_path / "vote", "vote", "vote", [("voter", member) for member in members])
     with pytest.raises(ModelError, match="system") as fault:
         explain(system.path, picture, tmp_path / "out")

@@ -27,9 +27,9 @@ def test_the_largest_areas_are_kept_with_their_slice() -> None:
     for size in (3, 1, 8, 2, 5, 4, 7, 6, 0):
         gallery.add(f"case{size}", *pair(size, 9 - size, spacing=2.0))
     tiles = gallery.tiles()
-    assert [own["caption"].split(",")[0] for own in tiles["false_positive"]] == [f"case{n}" for n in range(8, 2, -1)]
+    assert [own["caption"].split(",")[0] for own in tiles["false_positive"]] == [f"case{n}" for n in range(8, 3, -1)]
     assert len(tiles["false_positive"]) == len(tiles["missed"]) == SHOWN
-    assert tiles["false_positive"][0]["caption"] == "case8, slice 2 of 5: 256 mm² of tumor marked beside the reference"
+    assert tiles["false_positive"][0]["caption"] == "case8, slice 2 of 5: 256 mm² wrongly marked as tumor"
     assert tiles["missed"][0]["caption"] == "case0, slice 4 of 5: 320 mm² of tumor missed"
 
 
@@ -55,6 +55,6 @@ def test_pictures_count_pixels_and_the_page_names_the_outlines() -> None:
         LabelMap(reference.array[..., 1], SCHEMES["lgg"], flat),
     )
     (section,) = gallery_sections([], gallery.tiles(), ["tumor"])
-    assert "picture: 16 pixels of tumor marked beside the reference" in section.body
+    assert "picture: 16 pixels wrongly marked as tumor" in section.body
     assert section.title == "False positives"
     assert "Reference" in section.body

@@ -12,17 +12,17 @@ from gliascope.report.calibration_section import calibration_section
 from gliascope.report.charts import spread_chart
 from gliascope.report.curves import curve_charts
 from gliascope.report.frame import Section, fact_list, fragment, page
+from gliascope.report.gallery import gallery_sections
 from gliascope.report.metric_words import MetricWords
 from gliascope.report.pooled_section import pooled_section
 from gliascope.report.protocol_section import empty_masks_section, intervals_in_words, protocol_section
 from gliascope.report.score_tables import case_table, class_summary, confusion, region_summary, union
-from gliascope.report.tiles import Tile, tile_url
+from gliascope.report.tiles import Tile
 
 PAIRS = "pairs of case and region"
 COUNT_NOTES: Mapping[str, str] = {"both_empty": PAIRS, "missed": PAIRS, "false_positive": PAIRS}
 
 CONFUSION_NOTE = "Rows: what the reference says. Columns: what the model answered. Shades: share of the row."
-GALLERY_NOTE = "Colored outlines: prediction. White outline: reference."
 SPREAD_NOTE = "Every point is a case; the bar runs from quartile to quartile, the tick is the median."
 LEAK_TITLE = "The split leaks."
 LEAK_TEXT = (
@@ -56,6 +56,7 @@ class EvaluationFacts(TypedDict, total=False):
     ci95: Mapping[str, Mapping[str, Any]]
     pooled: Mapping[str, Any]
     calibration: Mapping[str, Any] | None
+    classification: Mapping[str, Any]
     leakage: Mapping[str, Any] | None
     test_looks: int | None
     cases: list[Mapping[str, Any]]
@@ -69,6 +70,7 @@ def evaluation_page(
     *,
     curves: Mapping[str, Sequence[float | None]] | None = None,
     gallery: Sequence[Tile] = (),
+    mistakes: Mapping[str, Sequence[Tile]] | None = None,
 ) -> str:
     """Return the page of an evaluation.
 
@@ -76,6 +78,7 @@ def evaluation_page(
         facts: The content of ``evaluate --json`` (``EvaluationFacts``).
         curves: Training curves, a value per epoch by series name, or None.
         gallery: Pictures of cases, best made with ``tile(scan, prediction, reference=…)``.
+        mistakes: Slices with tumor that was marked wrongly or missed, by a name of ``gallery.MISTAKES``.
     """
     words = MetricWords.of(facts)
     sections = [*_leakage(facts), Section("", fragment("figures.html.j2", figures=_key_figures(facts, words)))]
@@ -90,9 +93,9 @@ def evaluation_page(
         sections.append(Section("Spread over cases", fragment("charts.html.j2", charts=charts), SPREAD_NOTE))
     sections += pooled_section(facts, words)
     sections += calibration_section(facts)
-    if gallery:
-        tiles = [{"url": tile_url(each["image"]), "caption": each["caption"]} for each in gallery]
-        sections.append(Section("Gallery", fragment("tiles.html.j2", tiles=tiles), GALLERY_NOTE))
+    sections += _classification(facts)
+    outlined = [] if facts.get("confusion") else list(facts.get("summary") or {})
+    sections += gallery_sections(gallery, mistakes or {}, outlined)
     if facts.get("cases"):
         sections.append(Section("Cases", case_table(facts["cases"], words)))
     if curves:
@@ -120,6 +123,17 @@ def _leakage(facts: Mapping[str, Any]) -> list[Section]:
     kinds = "; ".join(f"{KIND_WORDS.get(kind, kind)}: {n:,}" for kind, n in (found.get("kinds") or {}).items())
     details = fact_list({**counts, "How": kinds} if kinds else counts)
     return [Section("", fragment("alert.html.j2", title=LEAK_TITLE, text=LEAK_TEXT, details=details))]
+
+
+def _classification(facts: Mapping[str, Any]) -> list[Section]:
+    """How well the classifier of a cascade decides what is segmented; nothing for a single model."""
+    found = facts.get("classification")
+    if not found:
+        return []
+    matrix = confusion(found.get("classes") or [], found["confusion"])
+    summary = class_summary(found["summary"], found.get("ci95") or {}, MetricWords.of(found))
+    note = f"The classifier decides what is segmented; all other masks are empty. {CONFUSION_NOTE}"
+    return [Section("Classification", matrix, note), Section("Classification in figures", summary)]
 
 
 def _share(found: Mapping[str, Any], part: str) -> str:

@@ -43,7 +43,12 @@ class InsidePicture(TypedDict):
 
 
 def inside_sections(
-    pictures: Sequence[InsidePicture], files: Mapping[str, bytes], absent: Mapping[str, str], *, prefix: str = ""
+    pictures: Sequence[InsidePicture],
+    files: Mapping[str, bytes],
+    absent: Mapping[str, str],
+    *,
+    prefix: str = "",
+    about: str = "",
 ) -> list[Section]:
     """Return one section per kind of picture of one model, and what could not be shown.
 
@@ -52,6 +57,7 @@ def inside_sections(
         files: The bytes of every picture by file name.
         absent: Why something is not shown, by what it is.
         prefix: In front of every title, where a page holds several models.
+        about: The case, where the page has no other place that names it.
     """
     sections = []
     for kind, title in KIND_TITLES.items():
@@ -65,7 +71,8 @@ def inside_sections(
                 else fragment("tiles.html.j2", tiles=shown, large=True)
             )
             key = fragment("heat_key.html.j2") if kind in HEAT else Markup()
-            sections.append(Section(f"{prefix}{title}", key + body, KIND_NOTES[kind]))
+            case = f" Case: {about}." if about and kind in HEAT else ""
+            sections.append(Section(f"{prefix}{title}", key + body, KIND_NOTES[kind] + case))
     if absent:
         sections.append(Section(f"{prefix}Not shown", fragment("absent.html.j2", reasons=list(absent.values()))))
     return sections

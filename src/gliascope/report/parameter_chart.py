@@ -43,10 +43,11 @@ def parameter_chart(points: Sequence[ParameterPoint], score_name: str) -> Markup
             axes.plot([point["parameters"]], [score], color=color, marker="o", markersize=4.5)
             # names alternate above and below, so that neighbors of like size do not cover each other
             side = 1 if number % 2 == 0 else -1
+            end = point["high"] if side > 0 else point["low"]
             axes.annotate(
                 row_name(point["name"]),
-                (point["parameters"], score),
-                xytext=(0, 6 * side),
+                (point["parameters"], score if end is None else end),
+                xytext=(0, 5 * side),
                 textcoords="offset points",
                 ha="center",
                 va="bottom" if side > 0 else "top",

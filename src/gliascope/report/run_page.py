@@ -6,6 +6,7 @@ from typing import Any, TypedDict
 from gliascope.report import wording
 from gliascope.report.curves import curve_charts
 from gliascope.report.frame import Section, fragment, page
+from gliascope.report.inside_sections import inside_sections
 from gliascope.report.tables import relative_link
 
 
@@ -14,7 +15,7 @@ class RunFacts(TypedDict, total=False):
 
     ``network`` is ``{name, parameters}``; ``curves`` holds a value per epoch by series name
     (``[train|validation]_metric[_region]``); ``config`` is the resolved configuration; ``files`` are paths relative
-    to the page.
+    to the page; ``inside`` is what ``workflow.run_insides`` returns.
     """
 
     name: str
@@ -36,6 +37,7 @@ class RunFacts(TypedDict, total=False):
     curves: Mapping[str, list[float | None]]
     config: Mapping[str, Any]
     files: list[str]
+    inside: Mapping[str, Any]
     warnings: list[Mapping[str, str]]
     created: str
     gliascope_version: str
@@ -53,6 +55,9 @@ def run_page(facts: Mapping[str, Any]) -> str:
         note = "The dotted line marks the epoch whose weights were kept." if facts.get("best_epoch") else ""
         curves = curve_charts(facts["curves"], best_epoch=facts.get("best_epoch"))
         sections.append(Section("Curves", curves, note))
+    if facts.get("inside"):
+        inside = facts["inside"]
+        sections += inside_sections(inside["pictures"], inside["files"], inside["absent"], about=inside["case"])
     if facts.get("config"):
         sections.append(Section("Configuration", fragment("config.html.j2", groups=config_groups(facts["config"]))))
     if facts.get("files"):

@@ -7,11 +7,11 @@ from gliascope.report.tiles import Tile, draw_tile
 from gliascope.report.wording import number, title
 from gliascope.scan import LabelMap, Scan
 
-SHOWN = 6
+SHOWN = 5
 """Slices of each kind; a case comes once per kind, with its worst slice."""
 HEIGHT = 240
 
-KINDS = {"false_positive": "marked beside the reference", "missed": "missed"}
+KINDS = {"false_positive": "{size} wrongly marked as {region}", "missed": "{size} of {region} missed"}
 
 
 class MistakeGallery:
@@ -43,7 +43,7 @@ class MistakeGallery:
                 continue
             where = f", slice {index + 1} of {len(areas)}" if scan.is_volume else ""
             size = f"{number(area)} mm²" if spacing else f"{areas[index]:,} pixels"
-            caption = f"{case}{where}: {size} of {title(region).lower()} {KINDS[kind]}"
+            caption = f"{case}{where}: {KINDS[kind].format(size=size, region=title(region).lower())}"
             view = view_of(scan, np.maximum(prediction.array, reference.array))
             shown = view.at_slice(index) if scan.is_volume else view
             picture = draw_tile(scan, shown, prediction, reference, height=HEIGHT)
