@@ -28,6 +28,7 @@ def test_run_folder_describes_itself(segment_run: TrainedRun) -> None:
     assert facts["split"].startswith("by patient")
     assert len(facts["data_sha256"]) == 64
     assert facts["epochs"] == 2
+    assert facts["first_weights"] == "random"
     with (run / "metrics.csv").open() as file:
         assert len(list(csv.DictReader(file))) == 2
     with (run / "split.csv").open() as file:
