@@ -191,11 +191,7 @@ def read_experiment(recipe: str | Path, overrides: Iterable[str] = ()) -> RunCon
     Raises:
         ConfigError: No such recipe, not TOML, or a setting is wrong; the message says where and what would work.
     """
-    text, file = _recipe_text(recipe)
-    try:
-        tree = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as fault:
-        raise ConfigError(f"is not TOML ({fault})", file=file) from None
+    tree, file = _tree(recipe)
     for override in overrides:
         _override(tree, override)
     if "combine" in tree:
@@ -203,10 +199,27 @@ def read_experiment(recipe: str | Path, overrides: Iterable[str] = ()) -> RunCon
     return load_settings(RunConfig, tree, file=file).checked()
 
 
+def is_system(recipe: str | Path) -> bool:
+    """Say whether a recipe combines others; of its settings nothing else is looked at.
+
+    Raises:
+        ConfigError: No such recipe, or not TOML.
+    """
+    return "combine" in _tree(recipe)[0]
+
+
 def member_recipes(recipe: str | Path, system: SystemConfig) -> list[str | Path]:
     """Return what ``read_experiment`` takes for each member of a system that was read from ``recipe``."""
     home = Path(recipe).parent if Path(recipe).suffix == ".toml" else Path()
     return [home / member if member.endswith(".toml") else member for member in system.members]
+
+
+def _tree(recipe: str | Path) -> tuple[dict[str, Any], str]:
+    text, file = _recipe_text(recipe)
+    try:
+        return tomllib.loads(text), file
+    except tomllib.TOMLDecodeError as fault:
+        raise ConfigError(f"is not TOML ({fault})", file=file) from None
 
 
 def _recipe_text(recipe: str | Path) -> tuple[str, str]:

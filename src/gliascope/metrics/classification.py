@@ -97,15 +97,20 @@ class ClassifiedCases:
         reference: The class of each case as an index, shape ``(N,)``.
         probabilities: Shape ``(N, C)``, finite.
         classes: Names of the classes.
+        answers: The class that was answered for each case as an index, shape ``(N,)``, where that is not the most
+            probable one, as in a vote; None: the most probable one, of equal ones the first.
     """
 
     reference: NDArray[np.intp]
     probabilities: NDArray[np.floating]
     classes: tuple[str, ...]
+    answers: NDArray[np.intp] | None = None
 
     @cached_property
     def predicted(self) -> NDArray[np.intp]:
-        """The most probable class of each case, of equal ones the first, shape ``(N,)``."""
+        """The answer for each case, shape ``(N,)``."""
+        if self.answers is not None:
+            return self.answers
         return np.asarray(np.argmax(self.probabilities, axis=1), dtype=np.intp)
 
     @cached_property
@@ -162,7 +167,10 @@ class ClassifiedCases:
 
 
 def classified_cases(
-    labels: Sequence[str], probabilities: NDArray[np.floating], classes: Sequence[str]
+    labels: Sequence[str],
+    probabilities: NDArray[np.floating],
+    classes: Sequence[str],
+    answers: Sequence[str] | None = None,
 ) -> ClassifiedCases:
     """Check what a classifier said of cases whose class is known.
 
@@ -170,11 +178,12 @@ def classified_cases(
         labels: Reference class of each case.
         probabilities: Shape ``(N, C)``, in the order of ``classes``.
         classes: Names of the classes.
+        answers: The class that was answered for each case; None: the most probable one.
 
     Raises:
         InputError: There are no cases, the number of labels, of probabilities or of classes differ, or a probability
             is not finite.
-        LabelError: A label is none of the classes.
+        LabelError: A label or an answer is none of the classes.
     """
     if not len(labels):
         raise InputError("there are no cases to score")
@@ -183,20 +192,24 @@ def classified_cases(
         raise InputError(cause)
     if not np.isfinite(probabilities).all():
         raise InputError(f"{np.count_nonzero(~np.isfinite(probabilities))} probabilities are not finite")
-    return ClassifiedCases(_indices(labels, classes), probabilities, tuple(classes))
+    given = None if answers is None else _indices(answers, classes)
+    return ClassifiedCases(_indices(labels, classes), probabilities, tuple(classes), given)
 
 
 def evaluate_classes(
-    labels: Sequence[str], probabilities: NDArray[np.floating], classes: Sequence[str]
+    labels: Sequence[str],
+    probabilities: NDArray[np.floating],
+    classes: Sequence[str],
+    answers: Sequence[str] | None = None,
 ) -> dict[str, Any]:
     """Score a classifier on cases whose class is known.
-
-    The predicted class is the most probable one; of equal ones the first.
 
     Args:
         labels: Reference class of each case.
         probabilities: Shape ``(N, C)``, in the order of ``classes``.
         classes: Names of the classes.
+        answers: The class that was answered for each case, as by a vote; None: the most probable one, of equal ones
+            the first.
 
     Returns:
         ``classes``, ``confusion`` (rows are references) and ``summary``: per class and for ``macro`` and ``weighted``
@@ -207,9 +220,9 @@ def evaluate_classes(
     Raises:
         InputError: There are no cases, the number of labels, of probabilities or of classes differ, or a probability
             is not finite.
-        LabelError: A label is none of the classes.
+        LabelError: A label or an answer is none of the classes.
     """
-    cases = classified_cases(labels, probabilities, classes)
+    cases = classified_cases(labels, probabilities, classes, answers)
     summary: dict[str, dict[str, Any]] = {name: dict(row) for name, row in cases.summary().items()}
     for row in summary.values():
         row["support"] = int(row["support"])  # a number of cases, not a measure

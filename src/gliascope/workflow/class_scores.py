@@ -15,13 +15,13 @@ from gliascope.workflow.plain_json import without_nan
 from gliascope.workflow.reliability import class_sums
 
 PROTOCOL = "plain"
-"""Ours: the most probable class is the answer, abstained or not."""
+"""Ours: the answer counts, and where there is none, the most probable class."""
 
 
 def classification_row(case: Case, result: Classification) -> dict[str, Any]:
-    """Return one case's row; the prediction is the most probable class, abstained or not."""
+    """Return one case's row; the prediction is the class that was answered, else the most probable one."""
     probabilities = dict(result.probabilities)
-    best = max(probabilities, key=lambda name: probabilities[name])
+    best = result.label or max(probabilities, key=lambda name: probabilities[name])
     return {
         "case": case.id,
         "patient": case.patient,
@@ -51,8 +51,8 @@ def classification_facts(
         np.array([[each[name] for name in classes] for each in given])
         for given in ([row["probabilities"] for row in rows], raw)
     )
-    labels = [row["reference"] for row in rows]
-    cases = classified_cases(labels, table, classes)
+    labels, answers = [row["reference"] for row in rows], [row["prediction"] for row in rows]
+    cases = classified_cases(labels, table, classes, answers)
     clusters, _ = clusters_of(rows)
     ci95 = class_intervals(cases, clusters)
     sums = class_sums(table, before, cases.reference, classes)
@@ -61,7 +61,7 @@ def classification_facts(
         "protocol": PROTOCOL,
         "counts": {"cases": len(rows), "wrong": sum(not row["correct"] for row in rows)},
         "intervals": interval_facts(rows),
-        **without_nan(evaluate_classes(labels, table, classes)),
+        **without_nan(evaluate_classes(labels, table, classes, answers)),
         "ci95": {row: {name: _plain(ends) for name, ends in each.items()} for row, each in ci95.items()},
         "calibration": sums.facts(clusters, temperature),
         "cases": list(rows),

@@ -7,17 +7,22 @@ from typing import Any
 import numpy as np
 
 from gliascope.case import Case
-from gliascope.checkpoint import load_model
+from gliascope.checkpoint import load_any
 from gliascope.datasets.splits import SplitSettings, split_cases
 from gliascope.errors import InputError, Notice, UsageError
+from gliascope.inference.cascade import Cascade, CascadeAnswer
 from gliascope.inference.predictor import Classification, Predictor, Segmentation
+from gliascope.inference.vote import Vote
 from gliascope.report import Tile, evaluation_page, tile
 from gliascope.report.wording import title
 from gliascope.scan import Scan
 from gliascope.workflow.class_scores import classification_facts, classification_row
 from gliascope.workflow.clusters import clusters_of, lonely_cases
+from gliascope.workflow.gate_scores import GateScores
 from gliascope.workflow.looks import record_look
 from gliascope.workflow.mask_scores import MaskScores, refuse_mask_options
+from gliascope.workflow.mistake_gallery import MistakeGallery
+from gliascope.workflow.open_model import AnyPredictor, open_predictor
 from gliascope.workflow.progress import ProgressCallback
 from gliascope.workflow.provenance import data_hash, made
 from gliascope.workflow.reliability import RegionSums
@@ -49,16 +54,19 @@ def evaluate_run(
 ) -> tuple[dict[str, Any], str]:
     """Predict and score one part of a run's split; return the ``evaluate`` JSON and the page."""
     facts = read_run(run)
-    model = load_model(run / MODEL_FOLDER)
+    model = load_any(run / MODEL_FOLDER)
     cases, part_notices = _cases_of_run(run, facts, split, data)
-    predictor = Predictor(model, **predictor_options)
+    predictor = open_predictor(model, **predictor_options)
     part = f"{split} of: {facts['split']}"
-    if model.facts.task == "classify":
+    mistakes = MistakeGallery()
+    if isinstance(predictor, Vote) or (isinstance(predictor, Predictor) and predictor.folder.facts.task == "classify"):
         refuse_mask_options(protocol, tolerance_mm, spacing_mm, with_tumor=with_tumor)
         scored, gallery = _classify_cases(predictor, cases, part, part_notices, progress)
     else:
         scores = MaskScores(protocol, tolerance_mm, spacing_mm or _spacing_of_recipe(run), with_tumor)
-        scored, gallery = _segment_cases(predictor, cases, part, part_notices, progress, scores=scores)
+        scored, gallery = _segment_cases(
+            *(predictor, cases, part, part_notices, progress), scores=scores, mistakes=mistakes
+        )
     looks, unrecorded = record_look(run, split, protocol)
     scored["warnings"] += [notice.as_json() for notice in unrecorded]
     result = {
@@ -71,7 +79,7 @@ def evaluate_run(
         "test_looks": looks,
         **scored,
     }
-    return result, evaluation_page(result, curves=read_curves(run), gallery=gallery)
+    return result, evaluation_page(result, curves=read_curves(run), gallery=gallery, mistakes=mistakes.tiles())
 
 
 def _spacing_of_recipe(run: Path) -> tuple[float, ...] | None:
@@ -106,7 +114,7 @@ def _cases_of_run(
     return known[split], tuple(notices)
 
 
-def _predicted(predictor: Predictor, case: Case, scan: Scan) -> Segmentation | Classification:
+def _predicted(predictor: AnyPredictor, case: Case, scan: Scan) -> Segmentation | Classification | CascadeAnswer:
     """Predict; an error without a file names the case."""
     try:
         return predictor.predict(scan)
@@ -116,32 +124,41 @@ def _predicted(predictor: Predictor, case: Case, scan: Scan) -> Segmentation | C
 
 
 def _segment_cases(
-    predictor: Predictor,
+    predictor: Predictor | Cascade,
     cases: Sequence[Case],
     split: str,
     notices: Sequence[Notice],
     progress: ProgressCallback,
     *,
     scores: MaskScores,
+    mistakes: MistakeGallery,
 ) -> tuple[dict[str, Any], list[Tile]]:
     noticed = list(notices)
-    answers = predictor.parts.outputs if predictor.parts.target and predictor.parts.target.mode == "regions" else None
+    segmenter = predictor.segmenter if isinstance(predictor, Cascade) else predictor
+    gate = GateScores(predictor.classifier.outputs) if isinstance(predictor, Cascade) else None
+    parts = segmenter.parts
+    answers = parts.outputs if parts.target and parts.target.mode == "regions" else None
     leading = next(iter(scores.rules.metrics))
-    reliability = RegionSums(predictor.parts)
+    reliability = RegionSums(parts)
     worst: list[tuple[float, Tile]] = []
     for number, case in enumerate(cases):
         progress("evaluate", number, len(cases))
         scan, reference = case.read_pair()
         if scores.leaves_out(reference):
             continue
-        result = _predicted(predictor, case, scan)
+        answer = _predicted(predictor, case, scan)
+        result = answer.segmentation if isinstance(answer, CascadeAnswer) else answer
         if not isinstance(result, Segmentation):
             raise InputError("the model gives classes, not masks", file=case.id)
-        noticed += [*scan.notices, *reference.notices, *result.notices]
+        noticed += [*scan.notices, *reference.notices, *answer.notices]
+        if gate is not None and isinstance(answer, CascadeAnswer):
+            gate.add(case, answer, reference)
         row = scores.add(
             *(case.id, result.label_map, reference), patient=case.patient, group=case.group, regions=answers
         )
-        reliability.add(scan, result, reference)
+        mistakes.add(case.id, scan, result.label_map, reference)
+        if gate is None:
+            reliability.add(scan, result, reference)
         region, dice = next((name, each[leading]) for name, each in row.items() if isinstance(each, dict))
         if np.isfinite(dice):
             picture = tile(scan, result.label_map, reference=reference)
@@ -149,12 +166,20 @@ def _segment_cases(
             worst.append((dice, {"image": picture, "caption": caption}))
             worst = sorted(worst, key=lambda pair: pair[0])[:GALLERY]
     progress("evaluate", len(cases), len(cases))
-    calibration = reliability.gathered().facts(clusters_of(scores.rows)[0], predictor.folder.facts.temperature)
-    return {**scores.facts(split, noticed), "calibration": calibration}, [picture for _, picture in worst]
+    facts, pictures = scores.facts(split, noticed), [picture for _, picture in worst]
+    if gate is not None:
+        facts["counts"]["not_segmented"] = gate.skipped
+        return {**facts, "calibration": None, "classification": gate.facts()}, pictures
+    calibration = reliability.gathered().facts(clusters_of(scores.rows)[0], segmenter.folder.facts.temperature)
+    return {**facts, "calibration": calibration}, pictures
 
 
 def _classify_cases(
-    predictor: Predictor, cases: Sequence[Case], split: str, notices: Sequence[Notice], progress: ProgressCallback
+    predictor: Predictor | Vote,
+    cases: Sequence[Case],
+    split: str,
+    notices: Sequence[Notice],
+    progress: ProgressCallback,
 ) -> tuple[dict[str, Any], list[Tile]]:
     rows: list[dict[str, Any]] = []
     raw: list[dict[str, float]] = []
@@ -176,6 +201,7 @@ def _classify_cases(
             wrong.append((-sure, {"image": tile(scan), "caption": caption}))
             wrong = sorted(wrong, key=lambda pair: pair[0])[:GALLERY]
     progress("evaluate", len(cases), len(cases))
-    facts = classification_facts(rows, raw, predictor.parts.outputs, predictor.folder.facts.temperature)
+    temperature = predictor.folder.facts.temperature if isinstance(predictor, Predictor) else None
+    facts = classification_facts(rows, raw, predictor.outputs, temperature)
     warnings = [notice.as_json() for notice in dict.fromkeys((*noticed, *lonely_cases(rows)))]
     return {**facts, "split": split, "warnings": warnings}, [picture for _, picture in wrong]

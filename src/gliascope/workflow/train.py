@@ -30,8 +30,11 @@ from gliascope.workflow.run_folder import (
     read_curves,
     start_run,
 )
+from gliascope.workflow.run_insides import run_insides
 from gliascope.workflow.samples import training_samples
 from gliascope.workflow.ship_model import ship_model
+from gliascope.workflow.system_plan import How
+from gliascope.workflow.train_system import train_system
 from gliascope.workflow.training_data import TrainingData
 
 if TYPE_CHECKING:
@@ -64,13 +67,14 @@ def train(
     overwrite: bool = False,
     allow_leakage: bool = False,
     by_patient: bool = False,
+    trained: Iterable[str | Path] = (),
     device: str = "auto",
     threads: int | None = None,
     cache: str | Path | None = None,
     progress: ProgressCallback = silent,
     announce: Callable[[str], None] = lambda line: None,
 ) -> TrainedRun:
-    """Train one recipe on one data set and write a run folder.
+    """Train one recipe on one data set and write a run folder; of a system, each member that is not trained yet.
 
     Args:
         recipe: Name of a shipped recipe, or a TOML file.
@@ -84,6 +88,7 @@ def train(
         allow_leakage: Train although copies or patients cross the split; every output says so.
         by_patient: Divide by patient although the recipe does not; where the data set knows no patients, by content
             without copies. Leakage is not allowed then, whatever the recipe says.
+        trained: Finished runs of a system's members, which are used as they are; see ``train_system``.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
         threads: CPU threads; None: all cores.
         cache: Where prepared images are kept; None: the user's cache folder.
@@ -94,20 +99,36 @@ def train(
         ConfigError: The recipe or an override is wrong.
         InputError: The split leaks, or the data cannot be used; every file at fault is listed before the first epoch.
         UsageError: The run folder lies in the data, or exists and neither ``resume`` nor ``overwrite`` was given, or
-            ``by_patient`` comes with a split or with leave to leak.
+            ``by_patient`` comes with a split or with leave to leak, or ``trained`` with a recipe that is no system.
         MachineError: PyTorch is missing, or memory or disk do not suffice.
     """
     require_training()
-    from gliascope.config import read_recipe
+    from gliascope.config import is_system, read_recipe
     from gliascope.models import build_network, load_first_weights
     from gliascope.training.fit import fit
 
+    if is_system(recipe):
+        how = How(
+            fold=fold,
+            split=split,
+            resume=resume,
+            allow_leakage=allow_leakage,
+            by_patient=by_patient,
+            device=device,
+            threads=threads,
+            cache=cache,
+            progress=progress,
+            announce=announce,
+        )
+        return train_system(recipe, data, output, how, overrides=overrides, trained=trained, overwrite=overwrite)
+    if list(trained):
+        raise UsageError("--trained belongs to a recipe that combines others", hint="Leave it out.")
     config = read_recipe(recipe, overrides)
     config = config.model_copy(update={"allow_leakage": (config.allow_leakage or allow_leakage) and not by_patient})
     output, root = Path(output), Path(data)
     check_outside(output, [root])
     check_free(output, resume=resume, overwrite=overwrite)
-    settings = _split_settings(config, split, by_patient=by_patient, allow_leakage=allow_leakage)
+    settings = split_settings(config, split, by_patient=by_patient, allow_leakage=allow_leakage)
     material = TrainingData(config, root, Path(cache or default_cache_folder()), threads, progress)
     cases = material.cases()
     earlier = output / SPLIT_FILE if resume and is_run(output) else None
@@ -166,12 +187,13 @@ def train(
         output, config, facts, training, validation, device=device, threads=threads, progress=progress
     )
     page = {**facts, "curves": read_curves(output), "config": resolved, "files": _files(output)}
+    page["inside"] = run_insides(output, parts.validation or parts.train, device=device, threads=threads)
     atomic.write_text(output / PAGE_FILE, run_page(page))
     atomic.write_json(output / RUN_FILE, facts)
     return TrainedRun(output, facts)
 
 
-def _split_settings(
+def split_settings(
     config: "RunConfig", table: str | Path | None, *, by_patient: bool, allow_leakage: bool
 ) -> SplitSettings:
     """Return the recipe's split, or that of a table."""
