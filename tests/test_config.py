@@ -7,19 +7,23 @@ import pytest
 
 pytest.importorskip("torch")
 
-from gliascope.config import read_recipe, recipe_names
+from gliascope.config import read_experiment, read_recipe, recipe_names
 from gliascope.errors import ConfigError
-from gliascope.models import build_network
 
 pytestmark = pytest.mark.train
 
 
 @pytest.mark.parametrize("name", recipe_names())
-def test_recipe_loads_and_builds(name: str) -> None:
-    config = read_recipe(name)
+def test_recipe_loads(name: str) -> None:
+    config = read_experiment(name)
     assert config.name == name
     assert config.description
-    build_network(config.network, config.in_channels, config.out_channels, seed=0)
+
+
+def test_a_recipe_of_others_is_no_experiment_of_its_own() -> None:
+    with pytest.raises(ConfigError, match="combines other recipes") as fault:
+        read_recipe("s3-vote")
+    assert "s3-resnet50" in fault.value.hint
 
 
 def test_override_takes_toml_values() -> None:
@@ -32,7 +36,7 @@ def test_override_takes_toml_values() -> None:
     [
         ("training.epochs=0", "training.epochs"),
         ("network.widht=8", "width"),
-        ("network.name=vnet", "unet"),
+        ("network.name=vnett", "vnet"),
         ("training.loss.soft_dyce=1.0", "soft_dice"),
         ("training.epochs=true", "training.epochs"),
         ("dataset.name=brast", "brats"),

@@ -22,8 +22,7 @@ def recipes(json: options.Json = None, quiet: options.Quiet = False, debug: opti
         from gliascope.workflow.listing import list_recipes
 
         rows = list_recipes()
-        columns = ("name", "source", "task", "dataset", "network", "parameters", "description")
-        session.done({"recipes": rows}, _table(rows, columns))
+        session.done({"recipes": rows}, _table(rows, ("name", "source", "task", "dataset", "network", "parameters")))
 
 
 def networks(json: options.Json = None, quiet: options.Quiet = False, debug: options.Debug = False) -> None:
@@ -63,8 +62,10 @@ WITHOUT_ARGUMENTS = (datasets, recipes, networks, models, doctor)
 def _table(rows: list[dict[str, Any]], columns: tuple[str, ...]) -> Iterator[str]:
     cells = [list(columns), *([_cell(row.get(column)) for column in columns] for row in rows)]
     widths = [max(len(line[index]) for line in cells) for index in range(len(columns))]
+    numbers = [all(isinstance(row.get(column), int | float) for row in rows) for column in columns]
     for line in cells:
-        yield "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+        placed = zip(line, widths, numbers, strict=True)
+        yield "  ".join(cell.rjust(width) if right else cell.ljust(width) for cell, width, right in placed).rstrip()
 
 
 def _leaks(leakage: dict[str, Any]) -> str:

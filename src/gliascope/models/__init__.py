@@ -64,6 +64,7 @@ __all__ = [
     "count_parameters",
     "load_first_weights",
     "load_network_settings",
+    "parameters_of",
 ]
 
 AnyNetwork = (
@@ -123,3 +124,14 @@ def build_network(settings: AnyNetwork, in_channels: int, out_channels: int, *, 
 def count_parameters(network: nn.Module) -> int:
     """Return the number of trained values (running statistics of normalization are none)."""
     return sum(parameter.numel() for parameter in network.parameters())
+
+
+def parameters_of(settings: AnyNetwork, in_channels: int, out_channels: int) -> int:
+    """Count the parameters of a network without making them, so that large ones cost no memory.
+
+    Example:
+        >>> parameters_of(load_network_settings({"name": "customcnn"}), 3, 4)
+        3001156
+    """
+    with torch.device("meta"):
+        return count_parameters(settings.build(in_channels, out_channels))

@@ -1,11 +1,15 @@
 """What there is to choose from: data sets, recipes, networks, models."""
 
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 from gliascope.checkpoint import AnyModel, ModelFolder, load_any
 from gliascope.datasets import DATASETS
 from gliascope.workflow.extras import require_training
 from gliascope.workflow.model_choice import shipped_models
+
+if TYPE_CHECKING:
+    from gliascope.config import RunConfig, SystemConfig
 
 
 def list_datasets() -> list[dict[str, Any]]:
@@ -32,31 +36,55 @@ def list_datasets() -> list[dict[str, Any]]:
 
 
 def list_recipes() -> list[dict[str, Any]]:
-    """Return one row per shipped recipe, with the network's parameters counted by building it.
+    """Return one row per shipped recipe; what combines others has the data and the parameters of all its members.
 
     Raises:
         MachineError: PyTorch is missing.
     """
     require_training()
-    from gliascope.config import read_recipe, recipe_names
-    from gliascope.models import build_network, count_parameters
+    from gliascope.config import RunConfig, SystemConfig, read_experiment, recipe_names
 
-    rows = []
-    for name in recipe_names():
-        config = read_recipe(name)
-        network = build_network(config.network, config.in_channels, config.out_channels, seed=config.seed)
-        rows.append(
-            {
-                "name": name,
-                "source": config.source,
-                "task": config.task,
-                "dataset": config.dataset.name,
-                "network": config.network.name,
-                "parameters": count_parameters(network),
-                "description": config.description,
-            }
-        )
-    return rows
+    configs = {name: read_experiment(name) for name in recipe_names()}
+    single = {name: _single_facts(config) for name, config in configs.items() if isinstance(config, RunConfig)}
+
+    def leaves(name: str) -> list[dict[str, Any]]:
+        config = configs[name]
+        if isinstance(config, SystemConfig):
+            return [own for member in config.members for own in leaves(member)]
+        return [single[name]]
+
+    return [
+        {
+            "name": name,
+            "source": config.source,
+            "task": config.task,
+            **(_system_facts(config, leaves(name)) if isinstance(config, SystemConfig) else single[name]),
+            "description": config.description,
+        }
+        for name, config in configs.items()
+    ]
+
+
+def _single_facts(config: "RunConfig") -> dict[str, Any]:
+    from gliascope.models import parameters_of
+
+    return {
+        "dataset": config.dataset.name,
+        "network": config.network.name,
+        "parameters": parameters_of(config.network, config.in_channels, config.out_channels),
+        "members": [],
+        "variants": list(config.variants),
+    }
+
+
+def _system_facts(config: "SystemConfig", leaves: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    return {
+        "dataset": " + ".join(dict.fromkeys(own["dataset"] for own in leaves)),
+        "network": config.combine,
+        "parameters": sum(own["parameters"] for own in leaves),
+        "members": list(config.members),
+        "variants": [],
+    }
 
 
 def list_networks() -> list[dict[str, Any]]:
