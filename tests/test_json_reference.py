@@ -88,6 +88,13 @@ def test_prediction_keys(segment_run: TrainedRun, classify_run: TrainedRun, stud
 
 
 @pytest.mark.train
+def test_explanation_keys(segment_run: TrainedRun, study: Path, tmp_path: Path) -> None:
+    mask = next(study.glob("*seg*"))
+    found = gliascope.explain(segment_run.folder, study, tmp_path / "out", reference=mask, scheme="brats2023")
+    assert undescribed("explain", found.facts) == []
+
+
+@pytest.mark.train
 def test_run_and_model_keys(segment_run: TrainedRun, classify_run: TrainedRun) -> None:
     from gliascope.checkpoint import load_model
 

@@ -41,7 +41,9 @@ def test_help_is_fast_and_lists_every_command() -> None:
         assert command in done.stdout
 
 
-@pytest.mark.parametrize("command", ["predict", "check", "export", "train", "evaluate", "compare", "explore", "demo"])
+@pytest.mark.parametrize(
+    "command", ["predict", "check", "explain", "export", "train", "evaluate", "compare", "explore", "demo"]
+)
 def test_every_help_has_an_example(capsys: pytest.CaptureFixture[str], command: str) -> None:
     code, out, _ = run(capsys, command, "--help")
     assert code == 0
