@@ -158,3 +158,16 @@ def test_tissues_survive_a_change_of_scheme() -> None:
 def test_a_tissue_without_a_number_cannot_be_converted() -> None:
     with pytest.raises(LabelError, match="has no tissue RC"):
         label_map(0, 4, scheme="brats2024").converted(SCHEMES["brats2023"])
+
+
+def test_a_slice_as_a_picture_shows_the_face_upward() -> None:
+    values = np.arange(24, dtype=np.float32).reshape(1, 2, 3, 4)
+    lying = Scan(values, ("t1c",), Grid.from_affine((2, 3, 4), np.diag([2.0, 3.0, 4.0, 1.0])))
+    picture = lying.slice_picture(1)
+    np.testing.assert_array_equal(picture.array, values[:, ::-1, ::-1, 1])
+    assert picture.grid.shape == (2, 3)
+    assert picture.grid.affine is None
+    assert picture.grid.spacing_mm == (2.0, 3.0)
+    stack = Scan(values, ("t1c",), Grid((2, 3, 4))).slice_picture(3)
+    np.testing.assert_array_equal(stack.array, values[..., 3])
+    assert stack.grid.spacing_mm is None

@@ -15,7 +15,7 @@ from gliascope.errors import ModelError, Notice
 from gliascope.inference.predictor import Classification, Predictor, Segmentation
 from gliascope.inference.sliding_window import Progress
 from gliascope.inference.vote import Vote, majority, mean_probabilities, total_timing
-from gliascope.scan import Grid, LabelMap, Scan
+from gliascope.scan import LabelMap, Scan
 
 NEGATIVE = "no_tumor"
 """The class that is not segmented."""
@@ -114,7 +114,7 @@ class Cascade:
         for k in range(scan.grid.shape[2]):
             plane = scan.array[..., k]
             if any(channel.min() != channel.max() for channel in plane):
-                each[k] = _classified(self.classifier, _picture_of(scan, k))
+                each[k] = _classified(self.classifier, scan.slice_picture(k))
         slices = tuple(each[k].label if k in each else NEGATIVE for k in range(scan.grid.shape[2]))
         return _over_slices(list(each.values()), self.classifier.outputs), slices
 
@@ -151,15 +151,6 @@ def _as_colors(scan: Scan, wanted: Sequence[str]) -> Scan:
     if is_picture and missing and missing <= {*COLORS, "gray"}:
         return replace(scan, channels=COLORS)
     return scan
-
-
-def _picture_of(scan: Scan, k: int) -> Scan:
-    """Return an axial slice as pictures show it: where the file says how the head lies, with the face upward."""
-    plane = scan.array[..., k]
-    if scan.grid.affine is not None:
-        plane = plane[:, ::-1, ::-1]
-    spacing_mm = None if scan.grid.spacing_mm is None else scan.grid.spacing_mm[:2]
-    return Scan(np.ascontiguousarray(plane), scan.channels, Grid(plane.shape[1:], None, spacing_mm))
 
 
 def _over_slices(each: Sequence[Classification], classes: Sequence[str]) -> Classification:
