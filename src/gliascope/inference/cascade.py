@@ -31,7 +31,7 @@ class CascadeAnswer:
         classification: Of the picture, or of the volume as a whole.
         segmentation: The segmenter's; empty, with background for certain, where it was not asked.
         segmented: True where the segmenter was asked.
-        slices: The class of every axial slice of a volume, from the lowest; None where the classifier abstained.
+        slices: The class of every axial slice of a volume, from the first; None where the classifier abstained.
             Empty where the classifier took the scan as a whole.
         notices: What was noticed on the way, besides the scan's own notices; disagreement among it.
     """

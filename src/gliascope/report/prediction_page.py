@@ -70,10 +70,7 @@ class PredictionFacts(TypedDict, total=False):
     timing_s: Mapping[str, float]
 
 
-NOT_SEGMENTED = (
-    "The classifier found no tumor, so nothing was segmented and the mask is empty. That is no proof that there is "
-    "none; --segment-all segments every image."
-)
+NOT_SEGMENTED = "The classifier found no tumor, so nothing was segmented and the mask is empty. That is no proof that there is none."
 
 
 def prediction_page(facts: Mapping[str, Any], scan: Scan, label_map: LabelMap | None) -> str:
@@ -149,7 +146,7 @@ def _answer(classification: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _slices_note(slices: Sequence[str | None]) -> str:
-    """Say which slices may hold tumor, where each was classified alone; counted from 1, from the lowest."""
+    """Say which slices may hold tumor, where each was classified alone; counted from 1."""
     if not slices:
         return ""
     positive = [number for number, label in enumerate(slices, start=1) if label != "no_tumor"]
@@ -157,7 +154,7 @@ def _slices_note(slices: Sequence[str | None]) -> str:
         return f"Each of the {len(slices)} axial slices was classified alone; none shows tumor."
     return (
         f"Each of the {len(slices)} axial slices was classified alone; {len(positive)} may show tumor: "
-        f"{_runs(positive)}, counted from the lowest. The class is that of most of these."
+        f"{_runs(positive)}, counted from the first. The class is that of most of these."
     )
 
 
