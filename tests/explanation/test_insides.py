@@ -44,7 +44,7 @@ def test_a_classifier_has_a_map_for_every_class() -> None:
         ("gradcam", "glioma", (128, 128)),
         ("gradcam", "no_tumor", (128, 128)),
     ]
-    assert found.absent == {"attention": "The network has no attention layers."}
+    assert found.absent == {"attention": "The network has no attention layers that span the whole image."}
     assert all(parameter.grad is None for parameter in network.parameters())
 
 

@@ -64,7 +64,7 @@ def test_a_classifier_on_a_picture(classify_run: TrainedRun, picture: Path, tmp_
         "channels": 3,
         "size": [9, 9],
     }
-    assert model["absent"] == {"attention": "The network has no attention layers."}
+    assert model["absent"] == {"attention": "The network has no attention layers that span the whole image."}
     assert facts["slice"] is None
     with pytest.raises(UsageError, match="exists"):
         explain(classify_run.folder, picture, tmp_path / "out")

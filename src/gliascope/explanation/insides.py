@@ -17,9 +17,9 @@ from gliascope.explanation.gradcam import FeatureMap, grad_cam, last_feature_map
 Array = NDArray[np.float32]
 
 NO_GATES = "The network has no attention gates."
-NO_ATTENTION = "The network has no attention layers."
+NO_ATTENTION = "The network has no attention layers that span the whole image."
 NO_CONVOLUTION = "The network has no map of places behind a convolution; the attention rollout stands in."
-NEITHER = "The network has neither a map of places behind a convolution nor attention that can be read."
+NEITHER = "The network has neither a map of places behind a convolution nor attention that spans the whole image."
 
 
 @dataclass(frozen=True, eq=False)
