@@ -130,10 +130,14 @@ def _classification(facts: Mapping[str, Any]) -> list[Section]:
     found = facts.get("classification")
     if not found:
         return []
+    words, ci95 = MetricWords.of(found), found.get("ci95") or {}
     matrix = confusion(found.get("classes") or [], found["confusion"])
-    summary = class_summary(found["summary"], found.get("ci95") or {}, MetricWords.of(found))
+    summary = class_summary(found["summary"], ci95, words)
+    overall = (found["summary"].get("all") or {}).get("accuracy")
+    interval = words.interval((ci95.get("all") or {}).get("accuracy"), "accuracy")
+    told = f"Accuracy: {words.figure(overall, 'accuracy')}" + (f" ({interval})." if interval else ".")
     note = f"The classifier decides what is segmented; all other masks are empty. {CONFUSION_NOTE}"
-    return [Section("Classification", matrix, note), Section("Classification in figures", summary)]
+    return [Section("Classification", matrix, note), Section("Classification in figures", summary, told)]
 
 
 def _share(found: Mapping[str, Any], part: str) -> str:

@@ -1,6 +1,6 @@
 """What a system will be made of, settled before anything is trained: its members, their data, folders and splits."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -166,10 +166,12 @@ def _members(
     from gliascope.config import SystemConfig, member_recipes, read_experiment, read_recipe
 
     recipes = member_recipes(recipe, config)
-    names = [read_experiment(each).name for each in recipes]
+    below = {read_experiment(each).name: _names_below(each) for each in recipes}
+    if len(below) < len(recipes):
+        raise ConfigError("names a member twice", file=config.name, hint="Name each once.", code="E_MEMBERS")
     members = []
-    for name, each in zip(names, recipes, strict=True):
-        own = tuple(_for_member(name, names, overrides))
+    for name, each in zip(below, recipes, strict=True):
+        own = tuple(_for_member(name, below, overrides))
         place = runs.get(name, folder / MEMBERS_FOLDER / name)
         inner: tuple[Member, ...] = ()
         found, home = read_experiment(each), data
@@ -183,13 +185,30 @@ def _members(
     return tuple(members)
 
 
-def _for_member(name: str, names: Sequence[str], overrides: Iterable[str]) -> Iterator[str]:
-    """Yield the overrides that mean this member: its own without its name, and those that name no member."""
+def _names_below(recipe: str | Path) -> frozenset[str]:
+    """Return the names of a system's members at every depth; none of a single recipe."""
+    from gliascope.config import SystemConfig, member_recipes, read_experiment
+
+    config = read_experiment(recipe)
+    if not isinstance(config, SystemConfig):
+        return frozenset()
+    inner = member_recipes(recipe, config)
+    return frozenset(read_experiment(each).name for each in inner).union(*map(_names_below, inner))
+
+
+def _for_member(name: str, below: Mapping[str, frozenset[str]], overrides: Iterable[str]) -> Iterator[str]:
+    """Yield the overrides that mean this member: its own without its name, those of its members, those of nobody.
+
+    Args:
+        name: The member.
+        below: By member, the names of its own members at every depth.
+        overrides: ``a.b=value`` or ``MEMBER.a.b=value``.
+    """
+    others = frozenset(below).union(*below.values()) - below[name]
     for override in overrides:
-        named = next((other for other in names if override.startswith(f"{other}.")), None)
-        if named == name:
+        if override.startswith(f"{name}."):
             yield override.removeprefix(f"{name}.")
-        elif named is None:
+        elif not any(override.startswith(f"{other}.") for other in others):
             yield override
 
 
@@ -200,9 +219,6 @@ def _check(config: "SystemConfig", members: Sequence[Member]) -> None:
         ConfigError: They could not.
     """
     tasks = [member.config.task for member in members]
-    names = [member.name for member in members]
-    if len(set(names)) < len(names):
-        raise ConfigError("names a member twice", file=config.name, hint="Name each once.", code="E_MEMBERS")
     wanted = ["classify"] * len(members) if config.combine == "vote" else ["classify", "segment"]
     if tasks != wanted:
         cause = f"is a {config.combine} of members that can {', '.join(tasks)}"

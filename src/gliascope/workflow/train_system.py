@@ -18,6 +18,7 @@ from gliascope.datasets.splits import Split
 from gliascope.errors import Notice, UsageError
 from gliascope.files import atomic
 from gliascope.report import index_page
+from gliascope.report.wording import title
 from gliascope.workflow.output_place import check_outside
 from gliascope.workflow.provenance import code_version, data_hash, machine
 from gliascope.workflow.run_folder import (
@@ -220,7 +221,7 @@ def _page(config: "SystemConfig", facts: dict[str, Any]) -> str:
             "name": own["name"],
             "href": f"{own['run']}/{PAGE_FILE}" if not Path(own["run"]).is_absolute() else "",
             "text": own["split"],
-            "figures": {"parameters": own["parameters"], **_shown(own["metrics"])},
+            "figures": {"Parameters": own["parameters"], **_shown(own["metrics"])},
         }
         for own in facts["members"]
     ]
@@ -245,5 +246,5 @@ def _page(config: "SystemConfig", facts: dict[str, Any]) -> str:
 
 def _shown(metrics: dict[str, Any]) -> dict[str, Any]:
     """Return the first few scores of a member, as the card of its run has room for."""
-    scores = {name: value for name, value in metrics.items() if "loss" not in name}
+    scores = {title(name): value for name, value in metrics.items() if "loss" not in name}
     return dict(list(scores.items())[:3])
