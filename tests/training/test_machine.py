@@ -4,6 +4,7 @@ import logging
 import resource
 import signal
 import warnings
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -24,19 +25,34 @@ CPU = torch.device("cpu")
 
 
 def test_auto_follows_processor_and_normalization() -> None:
-    setup = choose_setup(UNetSettings(width=2, depth=1).build(1, 1), TrainingSettings(), device="cpu", axes=2)
+    setup = choose_setup(UNetSettings(width=2, depth=1).build(1, 1), TrainingSettings(), device="cpu", shape=(64, 64))
     assert setup.autocast == computes_bf16(CPU) == ("avx512_bf16" in Path("/proc/cpuinfo").read_text())
     assert setup.memory_format == torch.channels_last
     normalized = UNetSettings(width=8, depth=1, norm="group").build(1, 1)
-    assert choose_setup(normalized, TrainingSettings(), device="cpu", axes=3).memory_format == torch.contiguous_format
+    assert (
+        choose_setup(normalized, TrainingSettings(), device="cpu", shape=(64, 64, 64)).memory_format
+        == torch.contiguous_format
+    )
     forced = TrainingSettings(channels_last="on", precision="32")
-    setup = choose_setup(normalized, forced, device="cpu", axes=3)
+    setup = choose_setup(normalized, forced, device="cpu", shape=(64, 64, 64))
     assert (setup.memory_format, setup.precision) == (torch.channels_last_3d, "32-true")
+
+
+def test_small_volumes_are_not_trained_in_bf16_on_a_cpu() -> None:
+    """At 2 voxels and a kernel of 3 the gradient was seen to hold numbers of the order of 1e36."""
+    network = UNetSettings(dimensions=3, width=2, depth=3).build(1, 1)
+    small = partial(choose_setup, network, device="cpu", shape=(64, 32, 64))
+    assert not small(TrainingSettings()).autocast
+    with pytest.raises(MachineError, match="halved down to 4 voxels"):
+        small(TrainingSettings(precision="bf16"))
+    assert choose_setup(network, TrainingSettings(precision="bf16"), device="cpu", shape=(64, 40, 64)).autocast
+    flat = UNetSettings(width=2, depth=3).build(1, 1)
+    assert choose_setup(flat, TrainingSettings(precision="bf16"), device="cpu", shape=(16, 16)).autocast
 
 
 def test_a_device_that_is_not_there_is_refused() -> None:
     with pytest.raises(MachineError, match=r"cuda:99 is not there\. At hand: cpu"):
-        choose_setup(torch.nn.Identity(), TrainingSettings(), device="cuda:99", axes=2)
+        choose_setup(torch.nn.Identity(), TrainingSettings(), device="cuda:99", shape=(64, 64))
 
 
 def test_free_memory_respects_the_limit_of_the_process() -> None:
@@ -103,7 +119,7 @@ def test_the_lock_ends_with_its_block(tmp_path: Path) -> None:
 def test_foreseen_memory_bounds_what_a_step_takes_and_grows_with_the_batch() -> None:
     network = UNetSettings(width=16, depth=2).build(2, 1)
     settings = TrainingSettings(batch_size=4)
-    setup = choose_setup(network, TrainingSettings(precision="32"), device="cpu", axes=2)
+    setup = choose_setup(network, TrainingSettings(precision="32"), device="cpu", shape=(64, 64))
     shape = (4, 2, 128, 128)
     foreseen = foreseen_memory(network, shape, bf16=False)
     before = [p.clone() for p in network.parameters()]

@@ -119,7 +119,7 @@ def fit(
     first = os.environ.get("LOCAL_RANK", "0") == "0"
     with locked(run) if first else contextlib.nullcontext():
         parts = gather_parts(network, train, validation, settings, outputs, seed=seed)
-        setup = choose_setup(network, settings, device=device, axes=len(train[0].shape) - 1)
+        setup = choose_setup(network, settings, device=device, shape=settings.patch_size or train[0].shape[1:])
         keeper = Keeper(
             run,
             keep=settings.keep,

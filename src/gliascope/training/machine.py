@@ -16,6 +16,10 @@ from gliascope.training.settings import TrainingSettings
 
 Precision = Literal["32-true", "bf16-mixed"]
 
+LEAST_BF16_SIDE = 5
+"""On a CPU, gradients of 3-D convolutions over fewer voxels per axis are not computed in bf16: for some sizes up to
+4 voxels (measured for kernels of 3 and 5) PyTorch's kernels leave part of them unwritten, so that they hold noise."""
+
 
 @dataclass(frozen=True)
 class Setup:
@@ -45,25 +49,30 @@ class Setup:
         return f"{self.devices} x {name}" if self.devices > 1 else name
 
 
-def choose_setup(network: nn.Module, settings: TrainingSettings, *, device: str, axes: int) -> Setup:
+def choose_setup(network: nn.Module, settings: TrainingSettings, *, device: str, shape: tuple[int, ...]) -> Setup:
     """Choose device, precision and layout.
 
     Args:
         network: What is trained.
         settings: What is asked for.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
-        axes: Voxel axes of an image, 2 or 3.
+        shape: Voxels per axis of what the network is trained on, 2 or 3 axes.
 
     Raises:
-        MachineError: The device is not there.
+        MachineError: The device is not there, or cannot compute as asked for.
     """
     chosen = _device(device, settings.devices)
-    fast = settings.precision == "bf16" or (settings.precision == "auto" and computes_bf16(chosen))
+    side = min(shape) // int(getattr(network, "divisor", 1))
+    unsafe = chosen.type == "cpu" and len(shape) == 3 and side < LEAST_BF16_SIDE
+    if unsafe and settings.precision == "bf16":
+        cause = f"a CPU computes no right gradients in bf16 where volumes are halved down to {side} voxels"
+        raise MachineError(cause, hint="Set training.precision = 'auto', or train on larger patches.", code="E_DEVICE")
+    fast = settings.precision == "bf16" or (settings.precision == "auto" and not unsafe and computes_bf16(chosen))
     # Normalization over one sample reads a channel at a time, which channels-last scatters (measured: 1.3 to 10 times).
     slowed = any(isinstance(layer, nn.GroupNorm | nn.InstanceNorm2d | nn.InstanceNorm3d) for layer in network.modules())
     last = settings.channels_last == "on" or (settings.channels_last == "auto" and not slowed)
     formats = {2: torch.channels_last, 3: torch.channels_last_3d}
-    layout = formats[axes] if last else torch.contiguous_format
+    layout = formats[len(shape)] if last else torch.contiguous_format
     return Setup(chosen, settings.devices, "bf16-mixed" if fast else "32-true", layout)
 
 

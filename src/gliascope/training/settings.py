@@ -46,7 +46,7 @@ class TrainingSettings(Settings):
     Losses should fall, every other score rise."""
     early_stopping: EarlyStopping | None = None
     precision: Literal["auto", "32", "bf16"] = "auto"
-    """``auto``: bf16 where the processor computes in it, else 32 bit."""
+    """``auto``: bf16 where the processor computes in it, else 32 bit; of small volumes on a CPU, 32 bit too."""
     channels_last: Literal["auto", "on", "off"] = "auto"
     """Memory layout; ``auto``: on, except with instance or group normalization, which it slows down."""
     workers: NonNegativeInt = 0
