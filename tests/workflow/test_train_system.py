@@ -10,6 +10,7 @@ import pytest
 
 import gliascope
 from gliascope.checkpoint import SystemFolder, load_any
+from gliascope.cli.score_lines import score_lines
 from gliascope.errors import ConfigError, ModelError, UsageError
 from gliascope.workflow.train import TrainedRun, train
 
@@ -169,6 +170,7 @@ def test_a_cascade_is_scored_by_class_and_mask(cascade_run: TrainedRun) -> None:
     assert facts["classification"]["classes"] == ["glioma", "meningioma", "pituitary", "no_tumor"]
     assert facts["calibration"] is None
     assert "Classification in figures" in evaluation.page
+    assert any("decides what is segmented" in line for line in score_lines(facts, None))
     assert facts["model_sha256"] == load_any(cascade_run.model).fingerprint
 
 

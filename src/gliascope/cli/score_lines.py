@@ -35,6 +35,9 @@ def _mask_lines(facts: Mapping[str, Any]) -> Iterator[str]:
         for name, figures in row.items():
             if name not in SIZES:
                 yield f"    {name:{width}} {_figures(figures, rules['metrics'][name]['unit'])}"
+    if "classification" in facts:
+        yield "  classification, which decides what is segmented:"
+        yield from _class_lines(facts["classification"])
 
 
 def _named(facts: Mapping[str, Any], outcome: str) -> str:
