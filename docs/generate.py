@@ -4,6 +4,7 @@ Pages: commands (from the command line itself), data sets (from the cards), netw
 """
 
 import inspect
+import json
 import re
 import sys
 from collections.abc import Iterable
@@ -17,10 +18,12 @@ from gliascope.config import RunConfig
 from gliascope.labels import SCHEMES
 from gliascope.metrics import PROTOCOLS, Metric
 from gliascope.metrics.class_table import CALIBRATION_METRICS, CLASS_METRICS, OVERALL_METRICS, ClassMetric
+from gliascope.report.reproduce_rows import reproduction_markdown
 from gliascope.settings import Settings
 from gliascope.workflow.listing import list_datasets, list_networks, list_recipes
 
 REFERENCE = Path(__file__).parent / "reference"
+TABLE_BEGIN, TABLE_END = "<!-- Made of reproduce.json by `make docs`: begin -->", "<!-- end -->"
 NOTE = "<!-- Made by `make docs` from the code; do not edit. -->"
 
 
@@ -33,6 +36,7 @@ def pages() -> dict[str, str]:
         "recipes.md": recipes(),
         "metrics.md": metrics(),
         "labels.md": labels(),
+        **sources(),
     }
 
 
@@ -192,6 +196,17 @@ def labels() -> str:
         for s in SCHEMES.values()
     ]
     return _page(["# Label schemes", NOTE, _table(("scheme", "labels", "regions"), rows)])
+
+
+def sources() -> dict[str, str]:
+    """Put the table of a reproduction (``gliascope reproduce``) into the page of the sources, between its marks."""
+    page, facts = REFERENCE / "sources.md", REFERENCE / "reproduce.json"
+    if not (page.is_file() and facts.is_file()):
+        return {}
+    before, _, rest = page.read_text().partition(TABLE_BEGIN)
+    after = rest.partition(TABLE_END)[2]
+    table = reproduction_markdown(json.loads(facts.read_text()))
+    return {page.name: f"{before}{TABLE_BEGIN}\n\n{table}\n{TABLE_END}{after}"}
 
 
 def _tag(settings: Any) -> str:  # noqa: ANN401 - a settings class

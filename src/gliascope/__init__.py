@@ -36,6 +36,7 @@ _HOME = {
     "list_recipes": "gliascope.workflow.listing:list_recipes",
     "predict": "gliascope.workflow.predict:predict",
     "predict_batch": "gliascope.workflow.predict:predict_batch",
+    "reproduce": "gliascope.workflow.reproduce:reproduce",
     "train": "gliascope.workflow.train:train",
 }
 

@@ -11,7 +11,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, PositiveFloat
+from pydantic import Field, PositiveFloat, PositiveInt
 
 from gliascope.datasets import DatasetSettings
 from gliascope.datasets.splits import SplitSettings
@@ -33,7 +33,8 @@ class ReportedFigure(Settings):
     """One figure that a source reports, named as ``evaluate`` names ours."""
 
     metric: str
-    """``accuracy``, ``dice``, ``iou``, ``hd``, ``assd`` … as in the summary of ``evaluate --json``."""
+    """``accuracy``, ``dice``, ``iou``, ``hd``, ``assd`` … as in the summary of ``evaluate --json``; with ``pooled_``
+    before it, of all voxels of all cases together."""
     value: float
     sd: float | None = None
     """Standard deviation over folds, where the source gives one."""
@@ -96,6 +97,8 @@ class RunConfig(Settings):
     """How the source scores."""
     reported: tuple[ReportedFigure, ...] = ()
     """What the source reports."""
+    reported_cases: dict[Literal["train", "validation", "test"], PositiveInt] = Field(default_factory=dict)
+    """How many cases the source had in each part, where it says so: as many of ours are taken for the same data."""
     differs: str = ""
     """Why our figure may differ from the source's: data, first weights, what it leaves open."""
     variants: dict[str, dict[str, Any]] = Field(default_factory=dict)
@@ -113,7 +116,7 @@ class RunConfig(Settings):
 
     def resolved(self) -> dict[str, Any]:
         """Return what a run depends on, as plain data: all but what only tells about it."""
-        return self.model_dump(mode="json", exclude={"reported", "differs", "variants"})
+        return self.model_dump(mode="json", exclude={"reported", "reported_cases", "differs", "variants"})
 
     def checked(self) -> "RunConfig":
         """Return itself when its parts fit together.

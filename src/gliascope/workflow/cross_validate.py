@@ -94,7 +94,9 @@ def cross_validate(
             announce(f"fold {fold} of {config.split.folds}")
             facts = train(recipe, data, folder, fold=fold, resume=resume, **options).facts
         runs[fold] = facts
-        for name, found in scored_parts(folder, facts, config, PARTS, means=means, data=Path(data)).items():
+        masks = config.task == "segment"
+        scored = scored_parts(folder, facts, PARTS, config.score, means=means, data=Path(data), masks=masks)
+        for name, found in scored.items():
             evaluations.setdefault(name, {})[fold] = found
     return summed_up(output, runs, evaluations, folds=config.split.folds)
 

@@ -10,7 +10,7 @@ from gliascope.workflow.finished_runs import kept_evaluation
 from gliascope.workflow.progress import ProgressCallback, silent
 
 if TYPE_CHECKING:
-    from gliascope.config import RunConfig
+    from gliascope.config import ScoreSettings
 
 
 @dataclass(frozen=True)
@@ -64,17 +64,25 @@ def scored(
 
 
 def scored_parts(
-    run: Path, facts: Mapping[str, Any], config: "RunConfig", parts: Iterable[str], *, means: Means, data: Path
+    run: Path,
+    facts: Mapping[str, Any],
+    parts: Iterable[str],
+    score: "ScoreSettings",
+    *,
+    means: Means,
+    data: Path | None,
+    masks: bool,
 ) -> dict[str, dict[str, Any]]:
     """Return the evaluations of a run by part: on all cases, and where its source scores so, on those with tumor alone.
 
     Args:
         run: A finished run folder.
         facts: Its ``run.json``.
-        config: The experiment.
         parts: Which parts; those without cases are left out.
+        score: How the source scores.
         means: What computes.
-        data: Where the data set is.
+        data: Where the data set is; None: where it was.
+        masks: Masks are scored, so that cases with tumor can be told.
 
     Returns:
         By part (``test``), the second kind as ``test-with-tumor``.
@@ -82,11 +90,11 @@ def scored_parts(
     Raises:
         GliascopeError: As ``evaluate`` does.
     """
-    ways = (False, True) if config.score.with_tumor and config.task == "segment" else (False,)
+    ways = (False, True) if score.with_tumor and masks else (False,)
     found = {}
     for part in (part for part in parts if facts["cases"].get(part)):
         for with_tumor in ways:
             name = evaluation_folder(part, with_tumor=with_tumor).removeprefix("evaluation-")
-            options: dict[str, Any] = {"with_tumor": with_tumor, "spacing_mm": config.score.spacing_mm}
+            options: dict[str, Any] = {"with_tumor": with_tumor, "spacing_mm": score.spacing_mm if masks else None}
             found[name] = scored(run, part, means=means, data=data, **options)
     return found
