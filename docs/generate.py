@@ -14,12 +14,13 @@ from typing import Any
 import typer
 
 from gliascope.cli import app
-from gliascope.config import RunConfig
+from gliascope.config import RunConfig, SystemConfig
 from gliascope.labels import SCHEMES
 from gliascope.metrics import PROTOCOLS, Metric
 from gliascope.metrics.class_table import CALIBRATION_METRICS, CLASS_METRICS, OVERALL_METRICS, ClassMetric
 from gliascope.report.reproduce_rows import reproduction_markdown
 from gliascope.settings import Settings
+from gliascope.training.losses import LOSSES
 from gliascope.workflow.listing import list_datasets, list_networks, list_recipes
 
 REFERENCE = Path(__file__).parent / "reference"
@@ -90,12 +91,15 @@ def networks() -> str:
 
 
 def recipes() -> str:
-    """List the shipped recipes and every setting that a recipe can hold."""
+    """List the shipped recipes, the losses, and every setting that a recipe can hold."""
     columns = ("name", "source", "task", "dataset", "network", "parameters", "description")
-    rows = [tuple(f"{row[c]:,}" if c == "parameters" else str(row[c]) for c in columns) for row in list_recipes()]
-    parts = ["# Recipes", NOTE, _table(columns, rows), "## Settings"]
+    listed = list_recipes()
+    rows = [tuple(f"{row[c]:,}" if c == "parameters" else str(row[c]) for c in columns) for row in listed]
+    variants = [(f"`{row['name']}`", ", ".join(f"`{name}`" for name in row["variants"])) for row in listed]
+    parts = ["# Recipes", NOTE, _table(columns, rows), _VARIANTS]
+    parts += [_table(("recipe", "variants"), [row for row in variants if row[1]]), *_losses(), "## Settings"]
     seen: set[type] = set()
-    queue: list[tuple[str, Any]] = [("recipe", RunConfig)]
+    queue: list[tuple[str, Any]] = [("recipe", RunConfig), ("recipe that combines others", SystemConfig)]
     while queue:
         title, settings = queue.pop(0)
         if settings in seen:
@@ -105,6 +109,44 @@ def recipes() -> str:
         for name, field in settings.model_fields.items():
             queue += [(f"{name} `{_tag(inner)}`" if _tag(inner) else name, inner) for inner in _inner(field.annotation)]
     return _page(parts)
+
+
+_VARIANTS = """## Variants
+
+Further runs that some recipes name; `gliascope reproduce --variants` trains them."""
+
+_LOSSES = """## Losses
+
+`training.loss` names one or several with their weights; a table gives options and the `weight`:
+`loss = { cross_entropy = 0.5, soft_dice = { weight = 0.5, background = true } }`. Without it, classifiers take
+`cross_entropy`, classes `cross_entropy` + `soft_dice`, regions `bce` + `soft_dice`. A *part* is what is added up before
+dividing: each region of each sample, unless `pooled` or `joined`."""
+
+
+def _losses() -> list[str]:
+    """Describe every loss with its options and their defaults."""
+    rows = []
+    for name, loss in LOSSES.items():
+        documented = inspect.getdoc(loss) or ""
+        options = [p for p in inspect.signature(loss).parameters.values() if p.default is not p.empty]
+        said = {p.name: _argument(documented, p.name) for p in options}
+        cells = "<br>".join(f"`{p.name} = {_plain(p.default)}`: {said[p.name]}" for p in options)
+        rows.append((f"`{name}`", _inline(documented.partition("\n\n")[0]), cells or "none"))
+    return [_LOSSES, _table(("loss", "what", "options with their defaults"), rows)]
+
+
+def _argument(documented: str, name: str) -> str:
+    """Return what a docstring says of one argument."""
+    found = re.search(rf"^    {name}: (.*(?:\n        .*)*)", documented, flags=re.MULTILINE)
+    return _inline(found[1]) if found else ""
+
+
+def _inline(text: str) -> str:
+    return re.sub(r"\s+", " ", text).replace("``", "`").replace("|", "\\|")
+
+
+def _plain(value: bool | float) -> str:
+    return str(value).lower() if isinstance(value, bool) else f"{value:g}"
 
 
 def metrics() -> str:
