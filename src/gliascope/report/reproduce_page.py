@@ -30,16 +30,19 @@ PARAMETERS_NOTE = (
 def reproduce_page(facts: Mapping[str, Any]) -> str:
     """Return the page of ``reproduce.json``."""
     systems = facts["systems"]
+    run = [own for own in systems if own["runs"]]
     sections = [Section("", fragment("figures.html.j2", figures=_key_figures(facts)))]
-    for source, own in groupby(systems, key=lambda system: str(system["source"])):
+    for source, own in groupby(run, key=lambda system: str(system["source"])):
         note = HOW_TO_READ if len(sections) == 1 else ""
         sections.append(Section(SOURCES.get(source, source), _figures(source, list(own)), note))
     sections += _charts(systems)
-    differ = {own["name"]: own["differs"].strip() for own in systems if own["differs"]}
+    differ = {own["name"]: own["differs"].strip() for own in run if own["differs"]}
     if differ:
         sections.append(Section("Why figures may differ", fact_list(differ)))
-    if any(own["runs"] for own in systems):
-        sections.append(Section("What was run", _runs(systems)))
+    if len(run) < len(systems):
+        sections.append(Section("Not run", _not_run([own for own in systems if not own["runs"]])))
+    if run:
+        sections.append(Section("What was run", _runs(run)))
     budget = facts["budget_min"]
     names = {"created": "Created", "gliascope_version": "Gliascope", "machine": "Machine"}
     return page(
@@ -98,9 +101,7 @@ def _name_cell(system: Mapping[str, Any]) -> Cell:
 def _told(system: Mapping[str, Any]) -> tuple[Cell, Cell]:
     """Data and split, and cost."""
     runs = system["runs"]
-    if not runs:
-        return Cell(wording.MISSING), Cell(wording.MISSING)
-    splits = tuple(dict.fromkeys(run["split"] for run in runs))
+    splits = tuple({run["division"]: run["split"] for run in reversed(runs)}.values())[::-1]
     weights = tuple(dict.fromkeys(f"first weights: {run['first_weights']}" for run in runs if run["first_weights"]))
     epochs = epochs_words(runs)
     notes = (f"epochs: {epochs}",) if epochs != wording.MISSING else ()
@@ -146,6 +147,20 @@ def _score_words(score: Mapping[str, Any]) -> str:
 def _point(name: str, own: Mapping[str, Any]) -> ParameterPoint:
     low, high = own["score"]["ci95"] or (None, None)
     return {"name": name, "parameters": own["parameters"], "score": own["score"]["value"], "low": low, "high": high}
+
+
+def _not_run(systems: Sequence[Mapping[str, Any]]) -> Markup:
+    """Return one row per system without figures of ours: why, and what its source reports."""
+    rows = []
+    for system in systems:
+        theirs = [f"{row.figure} {row.theirs}" for row in reproduced_rows(system) if row.theirs != wording.MISSING]
+        failed = system["status"] == "failed"
+        reported = Cell("; ".join(theirs) or wording.MISSING)
+        rows.append(
+            [Cell(system["name"], notes=(system["description"],)), Cell(status_words(system), marked=failed), reported]
+        )
+    columns = [Column("System"), Column("Why"), Column("What its source reports")]
+    return table(columns, rows, caption="Not run", sortable=False)
 
 
 def _runs(systems: Sequence[Mapping[str, Any]]) -> Markup:

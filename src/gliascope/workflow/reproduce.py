@@ -135,8 +135,8 @@ def summary_line(entry: Mapping[str, Any]) -> str:
         return f"{name}: no data at hand ({entry['dataset']})"
     if entry["status"] == "failed":
         return f"{name}: failed: {entry['error']['cause']} [{entry['error']['code']}]"
-    compared = [own["reached"][division] for own in entry["figures"] for division in DIVISIONS]
-    known = [reached for reached in compared if reached is not None]
+    compared = {d: [own["reached"][d] for own in entry["figures"] if own["reached"][d] is not None] for d in DIVISIONS}
+    known = compared["source"] or compared["patient"]
     reached = f", {sum(known)} of {len(known)} figures reached" if known else ""
     first = next((own for own in entry["figures"] if any(own["ours"].values())), None)
     if first is None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from gliascope.datasets.split_settings import FOLDED
+from gliascope.errors import counted
 from gliascope.workflow.cross_validate import summed_up
 from gliascope.workflow.finished_runs import finished_run, runs_below
 from gliascope.workflow.run_folder import RUN_FILE, is_run, read_config
@@ -164,6 +165,8 @@ def _go_on(task: Task, fold: int | None, folder: Path, epochs: int, means: Means
     """Train up to a number of epochs, from where an earlier part ended if the schedule allows it."""
     from gliascope.training.schedules import FIXED_LENGTH
 
+    words = "by patient" if task.division == "patient" else "as its source divides"
+    means.announce(f"{task.config.name}, {words}{'' if fold is None else f', fold {fold}'}: {counted(epochs, 'epoch')}")
     begun = int(read_config(folder)["training"]["epochs"]) if is_run(folder) else epochs
     again = begun != epochs and task.config.training.schedule.name in FIXED_LENGTH
     if not again:

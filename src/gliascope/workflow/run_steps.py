@@ -57,7 +57,7 @@ def scored(
     kept = kept_evaluation(run, part, with_tumor=with_tumor, spacing_mm=spacing_mm)
     if kept is not None:
         return kept
-    means.announce(f"{run.name}: score its {part} cases{' with tumor' if with_tumor else ''}")
+    means.announce(f"score the {part} cases{' with tumor' if with_tumor else ''}")
     found = evaluate(run, split=part, data=data, with_tumor=with_tumor, spacing_mm=spacing_mm, **means.to_predict())
     found.save(run / evaluation_folder(part, with_tumor=with_tumor), overwrite=True)
     return found.facts
