@@ -32,7 +32,14 @@ for panel, commands in {
     "Start": (train.demo, lists.doctor),
     "Use a model": (predict.predict, predict.check, explain.explain, predict.export, lists.models),
     "Data": (lists.datasets, data.explore, data.audit),
-    "Train and compare": (lists.recipes, lists.networks, train.train, train.evaluate, compare.compare, reproduce.reproduce),
+    "Train and compare": (
+        lists.recipes,
+        lists.networks,
+        train.train,
+        train.evaluate,
+        compare.compare,
+        reproduce.reproduce,
+    ),
 }.items():
     for command in commands:
         app.command(rich_help_panel=panel, no_args_is_help=command not in lists.WITHOUT_ARGUMENTS)(command)
