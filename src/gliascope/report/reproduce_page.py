@@ -112,8 +112,10 @@ def _our_cell(ours: Mapping[str, Any] | None, words: str) -> Cell:
     """Return our figure with what belongs to it on a second line."""
     value, _, rest = words.partition(" (")
     notes = [rest.removesuffix(")")] if rest else []
-    if ours is not None and ours["n"]:
+    if ours is not None:
         notes.append(f"n = {ours['n']:,}")
+        if ours["infinite"]:
+            notes.append(f"{ours['infinite']:,} infinite left out")
     return Cell(value, notes=tuple(notes))
 
 

@@ -91,6 +91,11 @@ def our_words(ours: Mapping[str, Any] | None, metric: str) -> str:
     return f"{text} ({' to '.join(_number(end, metric) for end in ours['ci95'])})"
 
 
+def _with_infinite(words: str, ours: Mapping[str, Any] | None) -> str:
+    """Add how many cases a mean leaves out because their distance has no end."""
+    return f"{words}, {ours['infinite']:,} infinite left out" if ours and ours["infinite"] else words
+
+
 def _spread(value: float, sd: float | None, metric: str) -> str:
     return _number(value, metric) + ("" if sd is None else f" ± {_number(sd, metric)}")
 
@@ -147,11 +152,16 @@ def reproduction_markdown(facts: Mapping[str, Any]) -> str:
     rows = []
     for system in facts["systems"]:
         own_runs = system["runs"]
-        for place, row in enumerate(reproduced_rows(system) if own_runs else []):
+        told_rows = zip(reproduced_rows(system), system["figures"], strict=True) if own_runs else ()
+        for place, (row, own) in enumerate(told_rows):
             first = place == 0
+            ours, patient = (
+                _with_infinite(text, own["ours"][division])
+                for text, division in ((row.ours, "source"), (row.by_patient, "patient"))
+            )
             told = (sameness(system), epochs_words(own_runs), cost_words(own_runs)) if first else ("", "", "")
             name = f"`{row.system}`" if first else ""
-            rows.append((name, row.figure, row.theirs, row.ours, row.verdict, row.by_patient, *told))
+            rows.append((name, row.figure, row.theirs, ours, row.verdict, patient, *told))
     parts = [_table(head, rows), HOW_TO_READ] if rows else []
     idle = [(own["name"], words) for own in facts["systems"] if (words := status_words(own))]
     if idle:

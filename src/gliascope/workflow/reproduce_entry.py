@@ -41,7 +41,8 @@ def entry_of(experiment: Experiment, work: Work) -> tuple[dict[str, Any], Gliasc
         except GliascopeError as wrong:
             fault = fault or wrong
     if fault is not None:
-        entry |= {"status": "failed", "error": fault.as_json()["error"]}
+        told = fault.as_json()["error"]
+        entry |= {"status": "failed", "error": {**told, "file": Path(told["file"]).name}}
     entry["runs"] = [_run_facts(run, work.output) for run in found]
     entry["figures"] = figure_facts(config, found)
     if found:

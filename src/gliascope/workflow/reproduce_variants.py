@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gliascope.datasets.split_settings import FOLDED
@@ -54,7 +55,8 @@ def variant_facts(experiment: Experiment, config: "RunConfig", work: Work, divis
         try:
             (run,) = _run(experiment, name, settings, work, division)
         except GliascopeError as fault:
-            entry["error"] = fault.as_json()["error"]
+            told = fault.as_json()["error"]
+            entry["error"] = {**told, "file": Path(told["file"]).name}
         else:
             entry |= {"parameters": run.facts["network"]["parameters"], "score": leading_score(config, run)}
             entry["run"] = run.folder.relative_to(work.output).as_posix()

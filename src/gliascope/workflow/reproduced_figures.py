@@ -117,9 +117,11 @@ def _ours(each: Sequence[Figures], row: str, metric: str) -> dict[str, Any] | No
     if len(values) == 1:
         (one,) = values
         ends = None if one.ci95 is None else list(one.ci95)
-        return {"value": one.value, "sd": None, "ci95": ends, "n": one.n, "folds": None}
+        return {"value": one.value, "sd": None, "ci95": ends, "n": one.n, "infinite": one.infinite, "folds": None}
     plain = [own.value for own in values]
-    return {"value": fmean(plain), "sd": stdev(plain), "ci95": None, "n": values[0].n, "folds": len(plain)}
+    infinite = sum(own.infinite for own in values)
+    n = sum(own.n for own in values)
+    return {"value": fmean(plain), "sd": stdev(plain), "ci95": None, "n": n, "infinite": infinite, "folds": len(plain)}
 
 
 def _looked_up(figures: Figures, row: str, metric: str) -> Any:  # noqa: ANN401 - a figure or None

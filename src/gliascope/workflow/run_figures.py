@@ -19,11 +19,15 @@ POOLED = "pooled_"
 
 @dataclass(frozen=True)
 class RunFigure:
-    """One figure of one evaluation: its value, its 95 % interval where there is one, and over how many cases."""
+    """One figure of one evaluation: its value, its 95 % interval where there is one, and over how many cases.
+
+    ``infinite`` cases, whose distance to a tumor that was missed or invented has no end, are left out of the value.
+    """
 
     value: float
     ci95: tuple[float, float] | None
     n: int
+    infinite: int = 0
 
 
 Figures = dict[str, dict[str, RunFigure]]
@@ -100,7 +104,9 @@ def _class_figures(evaluation: Mapping[str, Any]) -> Figures:
 def _region_figures(evaluation: Mapping[str, Any]) -> Figures:
     found: Figures = {
         region: {
-            metric: RunFigure(figures["mean"], _ends(figures["ci95"]), figures["n"] - figures["infinite"])
+            metric: RunFigure(
+                *(figures["mean"], _ends(figures["ci95"]), figures["n"] - figures["infinite"], figures["infinite"])
+            )
             for metric, figures in own.items()
             if figures["mean"] is not None
         }
@@ -130,8 +136,10 @@ def _over_regions(evaluation: Mapping[str, Any], found: Figures) -> dict[str, Ru
     once = means(np.ones((1, len(cases))))[0]
     intervals = bootstrap_intervals(means, clusters_of(cases)[0])
     numbers = known.any(axis=2).sum(axis=0)
-    rows = zip(metrics, once, intervals, numbers, strict=True)
-    return {metric: RunFigure(float(value), ends, int(n)) for metric, value, ends, n in rows if np.isfinite(value)}
+    summary = evaluation["summary"]
+    infinite = [sum((summary[r].get(metric) or {}).get("infinite", 0) for r in regions) for metric in metrics]
+    rows = zip(metrics, once, intervals, numbers, infinite, strict=True)
+    return {name: RunFigure(float(v), ends, int(n), k) for name, v, ends, n, k in rows if np.isfinite(v)}
 
 
 def _value(case: Mapping[str, Any], region: str, metric: str) -> float:
