@@ -8,6 +8,10 @@ import typer
 
 from gliascope.cli import options
 from gliascope.cli.session import Session
+from gliascope.errors import counted
+
+MOST_NAMED = 5
+"""Systems with fewer epochs than their recipe that are named one by one."""
 
 
 def reproduce(
@@ -80,16 +84,13 @@ def reproduce(
 
 def _lines(facts: dict[str, Any], output: Path) -> Iterator[str]:
     counts = facts["counts"]
-    yield f"{counts['done']} systems done, {counts['failed']} failed, {counts['no_data']} without data at hand"
+    yield f"{counted(counts['done'], 'system')} done, {counts['failed']} failed, {counts['no_data']} without data at hand"
     yield f"{counts['reached']} of {counts['compared']} figures of the sources reached"
     yield f"open {output / 'report.html'}"
     rest = [own for own in facts["systems"] if own["status"] == "done" and _cut(own)]
     if rest:
-        names = " ".join(own["name"] for own in rest[:MOST_NAMED])
+        names = " ".join(own["name"] for own in rest[:MOST_NAMED]) + " …" * (len(rest) > MOST_NAMED)
         yield f"next: the same command without --budget trains the rest of the epochs of {names}"
-
-
-MOST_NAMED = 5
 
 
 def _cut(system: dict[str, Any]) -> bool:
