@@ -84,7 +84,8 @@ def reproduce(
 
 def _lines(facts: dict[str, Any], output: Path) -> Iterator[str]:
     counts = facts["counts"]
-    yield f"{counted(counts['done'], 'system')} done, {counts['failed']} failed, {counts['no_data']} without data at hand"
+    done = counted(counts["done"], "system")
+    yield f"{done} done, {counts['failed']} failed, {counts['no_data']} without data at hand"
     yield f"{counts['reached']} of {counts['compared']} figures of the sources reached"
     yield f"open {output / 'report.html'}"
     rest = [own for own in facts["systems"] if own["status"] == "done" and _cut(own)]
