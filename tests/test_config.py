@@ -8,6 +8,7 @@ import pytest
 pytest.importorskip("torch")
 
 from gliascope.config import read_experiment, read_recipe, recipe_names
+from gliascope.datasets.split_units import share_out
 from gliascope.errors import ConfigError
 
 pytestmark = pytest.mark.train
@@ -18,6 +19,21 @@ def test_recipe_loads(name: str) -> None:
     config = read_experiment(name)
     assert config.name == name
     assert config.description
+
+
+@pytest.mark.parametrize(
+    ("prefix", "cases", "parts"),
+    [
+        ("s0-", 484, [338, 73, 73]),
+        ("s1-", 420, [336, 42, 42]),
+        ("s2-unet-", 28_413, [25_571, 0, 2_842]),
+        ("s4-", 1_250, [850, 250, 150]),
+    ],
+)
+def test_parts_are_as_large_as_those_of_the_source(prefix: str, cases: int, parts: list[int]) -> None:
+    recipes = [read_recipe(name) for name in recipe_names() if name.startswith(prefix)]
+    assert recipes
+    assert all(share_out(cases, recipe.split.fractions) == parts for recipe in recipes)
 
 
 def test_a_recipe_of_others_is_no_experiment_of_its_own() -> None:
