@@ -73,12 +73,27 @@ def test_a_result_is_named_by_all_it_depends_on(cases: list[Case], monkeypatch: 
     assert copy_search._name(cases) != name
 
 
-@pytest.mark.parametrize("text", ["{", "[]", '{"pixels": []}', '{"name": "x", "pixels": [1], "copies": []}'])
+DAMAGED = ["{", "[]", "[" * 100_000, '{"pixels": []}', '{"name": "x", "pixels": [1], "copies": []}']
+DAMAGED += [
+    f'{{"name": "NAME", "pixels": {pixels}, "copies": [{copy}]}}'
+    for pixels, copy in (
+        ("[9, 9, 9]", '[0, 3, "bytes", 1]'),
+        ("[9, 9, 9]", '[-1, 2, "bytes", 1]'),
+        ("[9, 9, 9]", '[1, 1, "bytes", 1]'),
+        ("[9, 9, 9]", '[0, 1, ["bytes"], 1]'),
+        ("[9, 9, 9]", '[0, 1, "bytes", NaN]'),
+        ("[9, 9, 1e999]", ""),
+        ("[9, 9]", ""),
+    )
+]
+
+
+@pytest.mark.parametrize("text", DAMAGED, ids=range(len(DAMAGED)))
 def test_a_damaged_result_is_made_again(cases: list[Case], search: CopySearch, tmp_path: Path, text: str) -> None:
     few = cases[:3]
     whole = search_copies(few, tmp_path, threads=2, progress=silent)
     (stored,) = tmp_path.glob("copies-*.json")
-    stored.write_text(text)
+    stored.write_text(text.replace("NAME", stored.stem.removeprefix("copies-")))
     assert search_copies(few, tmp_path, threads=2, progress=silent) == whole
     assert json.loads(stored.read_text())["pixels"] == list(whole.pixels)
     assert set(whole.ids) <= set(search.ids)

@@ -104,11 +104,12 @@ def test_a_union_has_other_advice(root: Path) -> None:
 
 def test_the_verdict_is_kept(root: Path, tmp_path: Path) -> None:
     verdict = gate(own_split(root), root, allowed=True)
-    verdict.save(tmp_path)
-    assert kept_verdict(tmp_path) == verdict
+    verdict.save(tmp_path, "path,split")
+    assert kept_verdict(tmp_path, "path,split") == verdict
+    assert kept_verdict(tmp_path, "path,other split") is None
     (tmp_path / "leakage.json").write_text('{"leakage": 1')
-    assert kept_verdict(tmp_path) is None
-    assert kept_verdict(tmp_path / "absent") is None
+    assert kept_verdict(tmp_path, "path,split") is None
+    assert kept_verdict(tmp_path / "absent", "path,split") is None
 
 
 @pytest.mark.train

@@ -11,10 +11,11 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import get_args
 
 from gliascope.case import Case
 from gliascope.files import atomic
-from gliascope.leakage import SEARCH_VERSION, Copy, Fingerprint, find_copies, fingerprint_all
+from gliascope.leakage import SEARCH_VERSION, Copy, CopyKind, Fingerprint, find_copies, fingerprint_all
 from gliascope.workflow.progress import ProgressCallback
 
 
@@ -95,9 +96,15 @@ def _stored(path: Path, name: str, cases: Sequence[Case]) -> CopySearch | None:
             tuple(int(pixels) for pixels in tree["pixels"]),
             tuple(Copy(int(first), int(second), kind, float(score)) for first, second, kind, score in tree["copies"]),
         )
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError):
         return None
-    return found if tree["name"] == name and len(found.pixels) == len(cases) else None
+    whole = len(found.pixels) == len(cases) and all(_is_possible(copy, len(cases)) for copy in found.copies)
+    return found if whole and tree["name"] == name else None
+
+
+def _is_possible(copy: Copy, cases: int) -> bool:
+    """Say whether a pair that was read can be one of so many cases."""
+    return 0 <= copy.first < copy.second < cases and copy.kind in get_args(CopyKind) and 0 <= copy.score <= 1
 
 
 def _searched(cases: Sequence[Case], threads: int, progress: ProgressCallback) -> CopySearch:

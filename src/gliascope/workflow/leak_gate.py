@@ -1,5 +1,6 @@
 """Whether a split leaks, found out before a training begins; a leaking one needs leave."""
 
+import hashlib
 import json
 from collections import Counter
 from collections.abc import Sequence
@@ -34,16 +35,19 @@ class LeakVerdict:
     facts: dict[str, Any]
     notices: tuple[Notice, ...] = ()
 
-    def save(self, run: Path) -> None:
-        """Keep the verdict in the run folder."""
-        tree = {"leakage": self.facts, "warnings": [notice.as_json() for notice in self.notices]}
+    def save(self, run: Path, split: str) -> None:
+        """Keep the verdict on a split, given as the text of its table, in the run folder."""
+        warnings = [notice.as_json() for notice in self.notices]
+        tree = {"leakage": self.facts, "warnings": warnings, "split_sha256": _hash(split)}
         atomic.write_json(run / LEAK_FILE, tree)
 
 
-def kept_verdict(run: Path) -> LeakVerdict | None:
-    """Return the verdict a run folder holds, or None where it holds none."""
+def kept_verdict(run: Path, split: str) -> LeakVerdict | None:
+    """Return the verdict that a run folder holds on this very split, or None where it holds none."""
     try:
         tree = json.loads((run / LEAK_FILE).read_text())
+        if tree["split_sha256"] != _hash(split):
+            return None
         return LeakVerdict(dict(tree["leakage"]), tuple(Notice(**warning) for warning in tree["warnings"]))
     except (OSError, ValueError, KeyError, TypeError):
         return None
@@ -82,6 +86,10 @@ def check_leaks(
         raise InputError(cause, file=root, hint=_advice(dataset, root), code="E_LEAK")
     text = f"The split leaks, which was allowed: {said}. Scores on them measure memory as much as skill."
     return LeakVerdict(facts, (Notice("W_LEAKAGE", "", text), *notices))
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _facts(leaks: Sequence[Leak], sides: Sequence[str]) -> dict[str, Any]:

@@ -143,7 +143,7 @@ def train(
     announce(f"{parts.name}: {', '.join(f'{number} {name}' for name, number in counts.items())}")
     network = build_network(config.network, config.in_channels, config.out_channels, seed=config.seed)
     first_weights = load_first_weights(network, config.network)  # early: a file may be missing
-    verdict = (kept_verdict(output) if resume else None) or check_leaks(
+    verdict = (kept_verdict(output, table) if resume else None) or check_leaks(
         parts,
         material.copies(cases),
         dataset=config.dataset.name,
@@ -161,7 +161,7 @@ def train(
     )
     content = {name: data_hash(part) for name, part in parts.listed().items()}
     start_run(output, resolved, table, resume=resume)
-    verdict.save(output)
+    verdict.save(output, table)
     result = fit(
         network,
         training_samples(training, config.slices),
