@@ -176,6 +176,16 @@ def test_files_that_do_not_fit_are_refused_with_names(resnet: Path, tmp_path: Pa
             load_first_weights(build_network(settings, 3, 2, seed=1), settings)
 
 
+@pytest.mark.parametrize("value", [torch.nan, torch.inf, 1j])
+def test_weights_that_are_no_numbers_are_refused(resnet: Path, tmp_path: Path, value: complex) -> None:
+    weights = _read(resnet)
+    file = tmp_path / "wrong.safetensors"
+    save_file({**weights, "conv1.0.weight": torch.full(weights["conv1.0.weight"].shape, value)}, file)
+    settings = BackboneSettings(**TINY, pretrained=str(file))
+    with pytest.raises(ModelError, match=r"no finite real numbers, in 1 tensor such as 'conv1\.0\.weight'"):
+        load_first_weights(build_network(settings, 3, 2, seed=1), settings)
+
+
 def test_a_pickle_under_another_name_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "weights.safetensors"
     torch.save({"fc.weight": torch.zeros(1)}, file)

@@ -14,7 +14,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from gliascope.errors import ConfigError, MachineError, ModelError
+from gliascope.errors import ConfigError, MachineError, ModelError, counted
 from gliascope.models.backbone import Backbone, BackboneSettings, build_features
 from gliascope.models.deeplabv3plus import DeepLabV3PlusSettings
 from gliascope.models.library import LibraryNetwork
@@ -117,9 +117,14 @@ def _found(name: str) -> tuple[Path, str]:
 
 def _read(file: Path) -> Weights:
     try:
-        return load_file(file, device="cpu")
+        given = load_file(file, device="cpu")
     except (SafetensorError, OSError) as fault:
         raise ModelError(f"is no readable safetensors file ({fault})", file=file, code="E_WEIGHTS") from None
+    wrong = [name for name, value in given.items() if value.is_complex() or not value.float().isfinite().all()]
+    if wrong:
+        cause = f"holds values that are no finite real numbers, in {counted(len(wrong), 'tensor')} such as '{wrong[0]}'"
+        raise ModelError(cause, file=file, hint="Take other weights.", code="E_WEIGHTS")
+    return given
 
 
 def _part(weights: Weights, prefix: str) -> Weights:
