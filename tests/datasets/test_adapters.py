@@ -208,6 +208,14 @@ def test_figshare_table_faults_name_the_line(tmp_path: Path, row: str, cause: st
     assert caught.value.cause.startswith(cause)
 
 
+def test_a_union_says_which_folder_it_misses(tmp_path: Path) -> None:
+    write_layout("kaggle-4class", tmp_path / "kaggle", patients=1, size=32)
+    union = UnionSettings(members=(Member(dataset=dataset_named("kaggle-4class"), folder="kaggle"),))
+    with pytest.raises(InputError, match="has no folder kaggle, in which data set kaggle-4class is expected") as fault:
+        union.cases(tmp_path / "kaggle")
+    assert fault.value.code == "E_LAYOUT"
+
+
 def test_union_keeps_names_apart(tmp_path: Path) -> None:
     write_layout("lgg", tmp_path / "a", patients=1, shape=SMALL, size=32)
     write_layout("kaggle-4class", tmp_path / "b", patients=6, size=32)

@@ -48,6 +48,10 @@ class Member(Settings):
             InputError: The member's layout is wrong, or nothing is left.
         """
         home = root / self.folder
+        if not home.exists():
+            cause = f"has no folder {self.folder}, in which data set {self.dataset.name} is expected"
+            hint = "Give the folder that holds all data sets of the recipe, each below its own name."
+            raise InputError(cause, file=root, hint=hint, code="E_LAYOUT")
         found = self.dataset.cases(home)
         kept = [case for case in found if not self.labels or case.label in self.labels]
         if self.at_most is not None and len(kept) > self.at_most:
