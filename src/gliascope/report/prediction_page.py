@@ -70,9 +70,7 @@ class PredictionFacts(TypedDict, total=False):
     timing_s: Mapping[str, float]
 
 
-NOT_SEGMENTED = (
-    "The classifier found no tumor, so nothing was segmented and the mask is empty. That is no proof that there is none."
-)
+NOT_SEGMENTED = "The classifier found no tumor, so nothing was segmented. That is no proof that there is none."
 
 
 def prediction_page(facts: Mapping[str, Any], scan: Scan, label_map: LabelMap | None) -> str:
