@@ -4,6 +4,7 @@ It holds::
 
     config.json     the resolved recipe
     split.csv       which case went where
+    first_weights.json  where the first weights came from
     run.json        what was run: data, split, cost, versions, best epoch (written last)
     metrics.csv     one line per epoch; tensorboard/ holds the same for TensorBoard
     checkpoints/    last and best (safetensors + JSON)

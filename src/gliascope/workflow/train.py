@@ -15,6 +15,7 @@ from gliascope.preprocess.cache import default_cache_folder
 from gliascope.report import run_page
 from gliascope.workflow.divide import divide
 from gliascope.workflow.extras import require_training
+from gliascope.workflow.first_weights import first_weights
 from gliascope.workflow.leak_gate import check_leaks, kept_verdict
 from gliascope.workflow.output_place import check_outside
 from gliascope.workflow.progress import ProgressCallback, silent
@@ -104,7 +105,7 @@ def train(
     """
     require_training()
     from gliascope.config import is_system, read_recipe
-    from gliascope.models import build_network, load_first_weights
+    from gliascope.models import build_network
     from gliascope.training.fit import fit
 
     if is_system(recipe):
@@ -142,7 +143,7 @@ def train(
     counts = {name: len(part) for name, part in parts.listed().items()}
     announce(f"{parts.name}: {', '.join(f'{number} {name}' for name, number in counts.items())}")
     network = build_network(config.network, config.in_channels, config.out_channels, seed=config.seed)
-    first_weights = load_first_weights(network, config.network)  # early: a file may be missing
+    weights = first_weights(network, config.network, output, resume=resume)  # early: a file may be missing
     verdict = (kept_verdict(output, table) if resume else None) or check_leaks(
         parts,
         material.copies(cases),
@@ -181,7 +182,7 @@ def train(
         (*verdict.notices, *parts.notices, *result.notices, *(n for entry in entries for n in entry.notices))
     )
     facts = {**_run_facts(config, root, parts, result, noticed), "leakage": verdict.facts, "parts_sha256": content}
-    facts["first_weights"] = first_weights
+    facts["first_weights"] = weights
     facts["data_sha256"] = hashlib.sha256("".join(content[name] for name in parts.parts()).encode()).hexdigest()
     facts["warnings"] += ship_model(
         output, config, facts, training, validation, device=device, threads=threads, progress=progress
