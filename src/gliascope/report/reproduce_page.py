@@ -68,7 +68,7 @@ def _key_figures(facts: Mapping[str, Any]) -> list[dict[str, Any]]:
 def _figures(source: str, systems: Sequence[Mapping[str, Any]]) -> Markup:
     """One table per source; a system's first row leads to its run and tells data, split and cost."""
     columns = [Column("System"), Column("Figure"), Column("Source", numeric=True), Column("Ours", numeric=True)]
-    columns += [Column("Reached"), Column("By patient", numeric=True), Column("Data and split"), Column("Cost")]
+    columns += [Column("Reached"), Column("Honest split", numeric=True), Column("Data and split"), Column("Cost")]
     rows: list[list[Cell]] = []
     for system in systems:
         words = reproduced_rows(system)

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from gliascope.errors import counted
 from gliascope.report import wording
 from gliascope.report.metric_words import MetricWords
 
@@ -20,7 +21,7 @@ DISTANCES = ("hd", "hd95", "assd")
 
 HOW_TO_READ = (
     "Reached: the source's figure lies inside our 95 % interval or below our figure (of distances: above); over folds, "
-    "inside mean ± standard deviation. By patient: the same recipe where no patient, or no copy of an image, stands on "
+    "inside mean ± standard deviation. Honest split: the same recipe where no patient, or no copy of an image, stands on "
     "two sides of the split. Time: training epochs alone."
 )
 
@@ -148,7 +149,7 @@ def status_words(system: Mapping[str, Any]) -> str:
 
 def reproduction_markdown(facts: Mapping[str, Any]) -> str:
     """Return the table of ``table.md``: figures, how to read them, what was not run, why they differ, and the runs."""
-    head = ("system", "figure", "source", "ours", "reached", "by patient", "data and split", "epochs", "time")
+    head = ("system", "figure", "source", "ours", "reached", "honest split", "data and split", "epochs", "time")
     rows = []
     for system in facts["systems"]:
         own_runs = system["runs"]
@@ -187,7 +188,7 @@ def made_words(facts: Mapping[str, Any]) -> list[str]:
     lines = []
     for (version, device, machine), days in dates.items():
         span = min(days) if min(days) == max(days) else f"{min(days)} to {max(days)}"
-        lines.append(f"Gliascope {version}, {span}: {len(days)} runs on {device} ({machine})")
+        lines.append(f"Gliascope {version}, {span}: {counted(len(days), 'run')} on {device} ({machine})")
     return lines
 
 
