@@ -21,8 +21,8 @@ DISTANCES = ("hd", "hd95", "assd")
 
 HOW_TO_READ = (
     "Reached: the source's figure lies inside our 95 % interval or below our figure (of distances: above); over folds, "
-    "inside mean ± standard deviation. Honest split: the same recipe where no patient, or no copy of an image, stands on "
-    "two sides of the split. Time: training epochs alone."
+    "inside mean ± standard deviation. Honest split: the same recipe where no patient, or no copy of an image, stands "
+    "on two sides. Time: training epochs alone."
 )
 
 
