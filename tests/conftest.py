@@ -1,5 +1,6 @@
 """What every test shares: where the real data is, no network, two tiny trained runs, and tiny OpenVINO models."""
 
+import gc
 import os
 import signal
 import socket
@@ -13,6 +14,8 @@ import pytest
 from gliascope.checkpoint import IR_FILE, IR_WEIGHTS_FILE, ModelFacts, ModelFolder, extend_model, save_model
 from gliascope.inference.openvino_backend import load_openvino
 from gliascope.workflow.train import TrainedRun, train
+
+gc.set_threshold(50_000, 20, 100)  # torch's many objects stay; to walk them again and again costs a tenth of the time
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,7 @@
 
 import ast
 import re
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -38,9 +39,17 @@ def part_of(path: Path) -> str:
     return path.relative_to(SOURCE).parts[0].removesuffix(".py")
 
 
+@cache
+def parsed(path: Path) -> tuple[str, ast.Module, tuple[ast.AST, ...]]:
+    """Return the text of a file, its tree and all nodes of it; each file is parsed once."""
+    text = path.read_text()
+    tree = ast.parse(text)
+    return text, tree, tuple(ast.walk(tree))
+
+
 def imports_of(path: Path, *, module_level: bool = False) -> list[str]:
-    tree = ast.parse(path.read_text())
-    nodes = tree.body if module_level else list(ast.walk(tree))
+    _, tree, every = parsed(path)
+    nodes = tree.body if module_level else every
     found = []
     for node in nodes:
         if isinstance(node, ast.Import):
@@ -67,18 +76,18 @@ def test_imports_point_down(path: Path) -> None:
 
 @pytest.mark.parametrize("path", FILES, ids=NAMES)
 def test_file_is_readable(path: Path) -> None:
-    text = path.read_text()
+    text, tree, _ = parsed(path)
     assert len(text.splitlines()) <= 300, "over 300 lines: split it by idea"
-    assert ast.get_docstring(ast.parse(text)), "says nothing about itself"
+    assert ast.get_docstring(tree), "says nothing about itself"
     assert not re.search(r"^from .* import \*", text, re.MULTILINE), "star import"
 
 
 @pytest.mark.parametrize("path", FILES, ids=NAMES)
 def test_nothing_unsafe(path: Path) -> None:
-    text = path.read_text()
+    text, _, nodes = parsed(path)
     found = FORBIDDEN.search(text)
     assert not found, f"uses {found.group()}" if found else ""
-    calls = [n.func.id for n in ast.walk(ast.parse(text)) if isinstance(n, ast.Call) and isinstance(n.func, ast.Name)]
+    calls = [n.func.id for n in nodes if isinstance(n, ast.Call) and isinstance(n.func, ast.Name)]
     assert not {"eval", "exec", "print", "compile", "__import__"} & set(calls)
 
 

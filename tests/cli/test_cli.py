@@ -234,14 +234,17 @@ def test_prediction_needs_no_torch(segment_run: TrainedRun, study: Path, tmp_pat
         ["evaluate", str(tmp_path / "out"), str(reference.parent), "--scheme", "brats2023"],
         ["evaluate", str(segment_run.folder), "-o", str(tmp_path / "scores")],
     ]
-    for call in calls:
-        code = (
-            "import sys\n"
-            "for name in ('torch', 'lightning', 'monai'): sys.modules[name] = None\n"
-            f"from gliascope.cli import main; main({call!r})"
-        )
-        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stderr
+    code = (
+        "import sys\n"
+        "for name in ('torch', 'lightning', 'monai'): sys.modules[name] = None\n"
+        "from gliascope.cli import main\n"
+        f"for call in {calls!r}:\n"
+        "    try: main(call)\n"
+        "    except SystemExit as leave: assert not leave.code, (call, leave.code)\n"
+        "    else: raise AssertionError(call)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.train
