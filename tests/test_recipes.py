@@ -143,8 +143,9 @@ class Runs:
         if name not in self.done:
             said = self.said[name] = []
             options |= {"device": "cpu", "threads": 1, "cache": self.root / "cache", "announce": said.append}
-            with pytest.MonkeyPatch.context() as patch:  # each network's own test exports it
+            with pytest.MonkeyPatch.context() as patch:  # networks are exported, and pages drawn, by tests of their own
                 patch.setattr("gliascope.workflow.ship_model.export_model", refuse_export)
+                patch.setattr("gliascope.workflow.train.run_page", lambda facts: str(facts["name"]))
                 self.done[name] = train(name, data, self.root / name, **options)
         return self.done[name]
 

@@ -40,6 +40,14 @@ class Answer(Protocol):
 Command = Callable[..., Answer]
 
 
+@pytest.fixture(autouse=True)
+def _without_charts(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Draw the page only where what a person sees is tested: a ``command`` answers in JSON."""
+    if "command" in request.fixturenames:
+        for module in ("evaluate", "evaluate_run"):
+            monkeypatch.setattr(f"gliascope.workflow.{module}.evaluation_page", lambda facts, **_: facts["protocol"])
+
+
 def write(path: Path, boxes: list[list[int]], *, size: int = 40, spacing: float = 1.0, value: int = 3) -> None:
     array = np.zeros((size,) * 3, dtype=np.uint8)
     for a, b, c, d, e, f in boxes:

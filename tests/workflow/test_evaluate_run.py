@@ -25,6 +25,12 @@ pytestmark = pytest.mark.train
 MakeModel = Callable[..., ModelFolder]
 
 
+@pytest.fixture(autouse=True)
+def _without_charts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave the page to its own tests: here its facts are looked at."""
+    monkeypatch.setattr("gliascope.workflow.evaluate_run.evaluation_page", lambda facts, **_: facts["name"])
+
+
 def copy_of(run: TrainedRun, folder: Path, **facts: Any) -> Path:  # noqa: ANN401 - facts of the model
     """Return a copy of a run whose model has other facts."""
     shutil.copytree(run.folder, folder)

@@ -213,7 +213,7 @@ export_model({str(model.path)!r})
 assert not events, events
 print("quiet")
 """
-    home = {"HOME": str(tmp_path / "home"), "PATH": "/usr/bin:/bin"}
+    home = {"HOME": str(tmp_path / "home"), "PATH": "/usr/bin:/bin", "OMP_NUM_THREADS": "1"}
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False, env=home)
     assert done.stdout.strip() == "quiet", done.stderr
     assert not (tmp_path / "home" / "intel").exists()

@@ -4,7 +4,7 @@ import json
 import shutil
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 from PIL import Image, ImageOps
@@ -13,7 +13,7 @@ from gliascope.case import Case
 from gliascope.datasets import dataset_named
 from gliascope.datasets.phantom_layouts import write_layout
 from gliascope.datasets.splits import Split, SplitSettings, split_cases
-from gliascope.errors import InputError
+from gliascope.errors import InputError, ModelError
 from gliascope.workflow.audit import audit
 from gliascope.workflow.copy_search import search_copies
 from gliascope.workflow.leak_gate import LeakVerdict, check_leaks, kept_verdict
@@ -128,6 +128,10 @@ def test_leave_stands_in_every_output(root: Path, tmp_path: Path, monkeypatch: p
     from gliascope.checkpoint import load_model
     from gliascope.workflow import train as module
 
+    def refuse(*_: object, **__: object) -> NoReturn:
+        raise ModelError("left out")
+
+    monkeypatch.setattr("gliascope.workflow.ship_model.export_model", refuse)
     said: list[str] = []
     options: dict[str, Any] = {"overrides": [*SMALL, "allow_leakage=false"], "allow_leakage": True}
     options |= {"cache": tmp_path / "cache", "announce": said.append}
