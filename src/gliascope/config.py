@@ -254,9 +254,8 @@ def _override(tree: dict[str, Any], override: str) -> None:
         parsed = tomllib.loads(f"value = {value}")["value"]
     except tomllib.TOMLDecodeError:
         if not value.replace("-", "").replace("_", "").isalnum():
-            raise ConfigError(
-                f"'{value}' is no TOML value", hint="Quote texts: --set name='\"x y\"'.", code="E_SET"
-            ) from None
+            hint = f"Quote texts: --set {path.strip()}='\"{value}\"'."
+            raise ConfigError(f"'{value}' is no TOML value", hint=hint, code="E_SET") from None
         parsed = value
     for key in keys[:-1]:
         branch = tree.setdefault(key, {})

@@ -78,7 +78,7 @@ def cross_validate(
     overrides, output = tuple(overrides), Path(output)
     config = read_recipe(recipe, overrides)
     if config.split.method not in FOLDED:
-        hint = f"Set split.method to one of {', '.join(FOLDED)}, or name one fold."
+        hint = f"Set split.method to one of {', '.join(FOLDED)}, or leave --fold out."
         raise ConfigError(f"split method '{config.split.method}' has no folds to go through", hint=hint, code="E_FOLD")
     wanted = tuple(folds or range(1, config.split.folds + 1))
     check_outside(output, [Path(data)])
