@@ -101,6 +101,14 @@ def test_models_side_by_side_on_a_volume(
         explain(flat.path, study, tmp_path / "other", layer="head")
 
 
+def test_the_model_that_an_input_does_not_fit_is_named(
+    classify_run: TrainedRun, save_network: SaveNetwork, picture: Path, tmp_path: Path
+) -> None:
+    flat = save_network("flat", {"name": "unet", "width": 2, "depth": 1})
+    with pytest.raises(InputError, match="does not fit model 'flat'"):
+        explain(classify_run.folder, picture, tmp_path / "out", beside=(flat.path,))
+
+
 def test_the_slice_with_the_most_tumor_is_chosen(make_model: Callable[..., ModelFolder], tmp_path: Path) -> None:
     from gliascope.workflow.explain import _slice
 

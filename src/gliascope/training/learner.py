@@ -21,6 +21,9 @@ from gliascope.training.settings import TrainingSettings
 _CHECK_EVERY = 16
 """Steps between two looks at the loss on a GPU, which has to wait for each."""
 
+_SHOWN = 5
+"""Cases that a message names."""
+
 
 class Learner(pl.LightningModule):
     """A network, the loss it falls by, and the scores of its validation.
@@ -171,11 +174,14 @@ class Learner(pl.LightningModule):
 
     def _not_finite(self, batch: Batch) -> GliascopeError:
         names = sorted({self.cases[number] for number in batch["case"].tolist()})
-        where = f"epoch {self.current_epoch + 1}, positions {batch['position'].tolist()}, seed {self.seed}"
-        if not bool(torch.isfinite(batch["image"]).all()):
-            cause = f"prepared images of {', '.join(names)} hold values that are no numbers ({where})"
+        first, last = int(batch["position"].min()), int(batch["position"].max())
+        where = f"epoch {self.current_epoch + 1}, positions {first} to {last}, seed {self.seed}"
+        finite = torch.isfinite(batch["image"]).flatten(start_dim=1).all(dim=1)
+        if not bool(finite.all()):
+            broken = sorted({self.cases[number] for number in batch["case"][~finite].tolist()})
+            cause = f"prepared images of {_some(broken)} hold values that are no numbers ({where})"
             return InputError(cause, hint="Check these cases with gliascope check.", code="E_NAN")
-        return _diverged(f"the loss is no longer a number ({where}; cases {', '.join(names)})")
+        return _diverged(f"the loss is no longer a number ({where}; cases {_some(names)})")
 
 
 def padded_logits(network: nn.Module, image: Tensor) -> Tensor:
@@ -189,6 +195,12 @@ def padded_logits(network: nn.Module, image: Tensor) -> Tensor:
     for axis, length in enumerate(size, start=2):
         logits = logits.narrow(axis, 0, length)
     return logits
+
+
+def _some(names: list[str]) -> str:
+    """Name a few; a batch may hold hundreds."""
+    more = len(names) - _SHOWN
+    return ", ".join(names[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
 
 
 def _diverged(cause: str) -> GliascopeError:

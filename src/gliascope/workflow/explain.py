@@ -1,6 +1,7 @@
 """Look inside trained networks on one scan: filters, attention, Grad-CAM, outputs, models side by side."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -118,7 +119,8 @@ def explain(
     for number, (name, predictor) in enumerate(work.items()):
         progress("predict", number, len(work))
         if predictor.folder.facts.task == "segment":
-            masks[name] = predictor.predict(scan)
+            with _naming(name, several=len(work) > 1):
+                masks[name] = predictor.predict(scan)
     index, place = _slice(scan, slice_number, {name: own.label_map for name, own in masks.items()}, truth)
     labels = [own.label_map.array for own in masks.values()] + ([] if truth is None else [truth.array])
     view = view_of(scan, np.maximum.reduce(labels) if labels else None)
@@ -131,7 +133,8 @@ def explain(
     entries, notices = [], [*found.notices, *scan.notices, *(truth.notices if truth else ())]
     for number, (name, predictor) in enumerate(work.items()):
         progress("look inside", number, len(work))
-        result = masks[name] if name in masks else predictor.predict(_as_read(predictor, scan, index))
+        with _naming(name, several=len(work) > 1):
+            result = masks[name] if name in masks else predictor.predict(_as_read(predictor, scan, index))
         inside = slice_insides(predictor, scan, index, layer=layer)
         entry = model_facts(name, predictor, result, inside, truth)
         draw_answer(gallery, entry, predictor, result)
@@ -168,6 +171,17 @@ def _named(models: list[ModelFolder]) -> dict[str, ModelFolder]:
             name, number = f"{own.facts.name}-{number}", number + 1
         named[name] = own
     return named
+
+
+@contextmanager
+def _naming(model: str, *, several: bool) -> Iterator[None]:
+    """Say of an input that does not fit which of several models it does not fit."""
+    try:
+        yield
+    except InputError as fault:
+        if several:
+            fault.cause = f"does not fit model '{model}': {fault.cause}"
+        raise
 
 
 def _reference(path: Path, scheme: str | None, scan: Scan, file: str) -> LabelMap:
