@@ -1,5 +1,6 @@
 """A run that has a checkpoint goes on without its first weights; before the first one they are needed."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ pytest.importorskip("torch")
 from gliascope.errors import ConfigError
 from gliascope.models import BackboneSettings, build_network
 from gliascope.workflow.first_weights import FIRST_WEIGHTS_FILE, first_weights, tell_first_weights
+from gliascope.workflow.train import TrainedRun
 
 pytestmark = pytest.mark.train
 
@@ -30,3 +32,8 @@ def test_a_checkpoint_makes_first_weights_needless(tmp_path: Path) -> None:
     (tmp_path / FIRST_WEIGHTS_FILE).write_text("[]")
     with pytest.raises(ConfigError):  # damaged: nobody knows what it was started with
         first_weights(network, settings, tmp_path, resume=True)
+
+
+def test_every_run_tells_them(segment_run: TrainedRun) -> None:
+    told = json.loads((segment_run.folder / FIRST_WEIGHTS_FILE).read_text())
+    assert told == {"first_weights": segment_run.facts["first_weights"]}

@@ -15,7 +15,7 @@ from gliascope.preprocess.cache import default_cache_folder
 from gliascope.report import run_page
 from gliascope.workflow.divide import divide
 from gliascope.workflow.extras import require_training
-from gliascope.workflow.first_weights import first_weights
+from gliascope.workflow.first_weights import first_weights, tell_first_weights
 from gliascope.workflow.leak_gate import check_leaks, kept_verdict
 from gliascope.workflow.output_place import check_outside
 from gliascope.workflow.progress import ProgressCallback, silent
@@ -163,6 +163,7 @@ def train(
     content = {name: data_hash(part) for name, part in parts.listed().items()}
     start_run(output, resolved, table, resume=resume)
     verdict.save(output, table)
+    tell_first_weights(output, weights)
     result = fit(
         network,
         training_samples(training, config.slices),
