@@ -3,21 +3,21 @@
 import json
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gliascope.case import Case, NiftiChannels, NiftiFiles, sha256_of
+from gliascope.case import Case, NiftiChannels, NiftiFiles, Picture, sha256_of
 from gliascope.datasets.discover import discover
 from gliascope.errors import GliascopeError, InputError, Notice, UsageError
 from gliascope.files import atomic
 from gliascope.report import tile
 from gliascope.scan import Scan, in_channel_order
 from gliascope.workflow.batch import SHOWN_PICTURES, Batch, all_failed, write_index
-from gliascope.workflow.open_model import AnyPredictor, engine_of, open_predictor, used_models
+from gliascope.workflow.open_model import AnyPredictor, engine_of, has_gate, open_predictor, used_models
 from gliascope.workflow.output_place import check_outside
 from gliascope.workflow.prediction import FACTS_FILE, InputFile, Prediction
 from gliascope.workflow.progress import ProgressCallback, silent
@@ -39,6 +39,7 @@ class PredictOptions:
     spacing_mm: tuple[float, ...] | None = None
     stack: bool = True
     probabilities: bool = False
+    gate: bool = True
 
     def predictor(self) -> AnyPredictor:
         """Load what answers and make it ready.
@@ -56,6 +57,7 @@ class PredictOptions:
             device=self.device,
             threads=self.threads,
             precision=self.precision,
+            gate=self.gate,
         )
 
     def lasting(self) -> dict[str, Any]:
@@ -67,6 +69,7 @@ class PredictOptions:
             "spacing_mm": list(self.spacing_mm) if self.spacing_mm else None,
             "probabilities": self.probabilities,
             "segment_all": self.segment_all,
+            "gate": self.gate,
         }
 
 
@@ -202,6 +205,8 @@ def _predict_case(
     windows: Callable[[int, int], None] | None = None,
 ) -> Prediction:
     start = time.perf_counter()
+    if isinstance(case.source, Picture) and has_gate(predictor):
+        case = replace(case, source=replace(case.source, blank=True))  # the gate tells of it
     scan = case.read()
     read_s = time.perf_counter() - start
     inputs = input_files(case, root)
@@ -260,7 +265,7 @@ def _finished(
         facts: dict[str, Any] = json.loads((folder / FACTS_FILE).read_text())
         answering = [(role, model.fingerprint) for role, model in used_models(predictor)]
         same_model = [(m["role"], m["sha256"]) for m in facts["models"]] == answering
-        same_options = {"segment_all": False, **facts["options"]} == options.lasting()
+        same_options = {"segment_all": False, "gate": True, **facts["options"]} == options.lasting()
         outputs = ["report.html", *([facts["segmentation"]["mask"]] if facts["segmentation"] else [])]
         whole = all((folder / name).is_file() for name in outputs)
     except (OSError, ValueError, KeyError, TypeError):

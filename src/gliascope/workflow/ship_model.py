@@ -35,13 +35,15 @@ def ship_model(
     training: Sequence[CacheEntry],
     validation: Sequence[CacheEntry],
     *,
+    gate: dict[str, Any] | None = None,
     device: str = "auto",
     threads: int | None = None,
     progress: ProgressCallback = silent,
 ) -> list[dict[str, str]]:
     """Write the model folder from the kept epoch, with its temperature, OpenVINO form and parity; return warnings.
 
-    Without validation cases the temperature stays 1, and training cases show the parity.
+    ``gate`` is the fitted gate of a classifier (``fit_gate``). Without validation cases the temperature stays 1, and
+    training cases show the parity.
     """
     from gliascope.training.fit import best_weights
 
@@ -72,6 +74,7 @@ def ship_model(
         inference={**config.inference.model_dump(mode="json"), "divisor": config.network.divisor},
         training={key: run[key] for key in kept} | ({"leakage": run["leakage"]} if run.get("leakage") else {}),
         metrics=run["metrics"],
+        gate=gate,
         statistics=_statistics(training),
     )
     folder, weights = output / MODEL_FOLDER, best_weights(output)
