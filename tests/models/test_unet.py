@@ -124,4 +124,9 @@ def test_a_patch_keeps_the_size_and_works_at_a_fraction_of_it(dimensions: Litera
 def test_without_a_patch_first_weights_stay_what_they_were() -> None:
     plain = build_network(UNetSettings(width=4, depth=1), 1, 1, seed=1)
     assert not list(plain.joins.parameters())
-    assert list(plain.state_dict())[0].startswith("encoder.0")
+    assert next(iter(plain.state_dict())).startswith("encoder.0")
+
+
+def test_the_widest_level_is_limited() -> None:
+    assert UNetSettings(width=8, depth=3, widest=24).widths == [8, 16, 24, 24]
+    assert UNetSettings(width=8, depth=3).widths == [8, 16, 32, 64]

@@ -36,6 +36,8 @@ class UNetSettings(Settings):
     """Voxel axes: 2 for slices and pictures, 3 for volumes."""
     width: PositiveInt = 32
     """Channels after the first block; doubled at every level."""
+    widest: PositiveInt | None = None
+    """Most channels of a level, where doubling would give more; none: no limit."""
     depth: int = Field(default=4, ge=1, le=7)
     """Number of poolings."""
     convs: PositiveInt = 2
@@ -72,14 +74,20 @@ class UNetSettings(Settings):
             raise ValueError(f"dropout needs one value or {self.depth + 1} (one per level), got {len(rates)}")
         if any(rate >= 1 for rate in rates):
             raise ValueError("dropout must be below 1")
-        if self.norm == "group" and self.width % self.groups:
-            raise ValueError(f"groups ({self.groups}) must divide width ({self.width})")
+        if self.norm == "group" and any(width % self.groups for width in self.widths):
+            raise ValueError(f"groups ({self.groups}) must divide the channels of every level, {self.widths}")
         return self
 
     @property
     def divisor(self) -> int:
         """Every voxel axis of the input must be a multiple of it."""
         return int(self.patch * 2**self.depth)
+
+    @property
+    def widths(self) -> list[int]:
+        """Channels of every level, from the first block to the bottom."""
+        most = self.widest or self.width * 2**self.depth
+        return [min(self.width * 2**level, most) for level in range(self.depth + 1)]
 
     def dropout_at(self, level: int) -> float:
         """Return the dropout of the block at one level; ``depth`` is the bottom."""
@@ -107,7 +115,7 @@ class UNet(nn.Module):
         self.dimensions = settings.dimensions
         self.divisor = settings.divisor
         self.add = settings.skip == "add"
-        widths = [settings.width * 2**level for level in range(settings.depth + 1)]
+        widths = settings.widths
         self.joins = _joining(settings, in_channels)
         sources = [in_channels if settings.patch == 1 else settings.width, *widths]
         self.encoder = nn.ModuleList(_block(settings, sources[i], widths[i], i) for i in range(settings.depth))

@@ -93,7 +93,7 @@ class Plan(Settings):
     gray_as_all: bool = False
     """A picture that has none of the channels but is gray, or becomes so by its luminance, stands for each of them."""
     optional: tuple[str, ...] = ()
-    """Channels that a scan may lack: each is 0 in the prepared image then. One of the plan's channels is always needed."""
+    """Channels that a scan may lack: each is 0 in the prepared image then. One of the plan's channels must be there."""
 
     @field_validator("channels")
     @classmethod
