@@ -67,6 +67,17 @@ class Learner(pl.LightningModule):
         """Return the optimizer; the learning rate is set at the start of every epoch."""
         return self.settings.optimizer.build(self.network.parameters())
 
+    def configure_gradient_clipping(
+        self,
+        optimizer: torch.optim.Optimizer,
+        gradient_clip_val: float | None = None,
+        gradient_clip_algorithm: str | None = None,
+    ) -> None:
+        """Shorten the gradient; Lightning itself refuses to beside a fused optimizer, for a scaling that bf16 lacks."""
+        del optimizer, gradient_clip_algorithm
+        if gradient_clip_val is not None:
+            nn.utils.clip_grad_norm_(self.network.parameters(), gradient_clip_val)
+
     def on_train_start(self) -> None:
         """Give restored optimizer state the layout of its weights, so that a resumed step is the same step."""
         for optimizer in self.trainer.optimizers:
