@@ -37,6 +37,10 @@ def train(
             help="Divide by patient instead; where none are known, by content without copies.",
         ),
     ] = False,
+    final: Annotated[
+        bool,
+        typer.Option("--final", help="With --fold all: then train on every case; the folds' figures are on its card."),
+    ] = False,
     trained: Annotated[
         list[Path] | None,
         typer.Option(
@@ -60,6 +64,7 @@ def train(
       gliascope train my.toml --data ROOT -o runs/my --set training.epochs=5
       gliascope train my.toml --data ROOT -o runs/honest --by-patient
       gliascope train s3-unet --data ROOT -o runs/s3-unet --fold all
+      gliascope train lgg-flair --data data/lgg-mri-segmentation -o runs/lgg-flair --fold all --final
       gliascope train s3-cascade --data ROOT -o runs/s3-cascade --trained runs/s3-vote --trained runs/s3-unet/fold-1
     """
     with Session(json=json, quiet=quiet, debug=debug) as session:
@@ -69,8 +74,10 @@ def train(
         how |= {"progress": session.progress, "announce": (lambda line: None) if quiet else session.say}
         if fold == "all" and trained:
             raise UsageError("--trained and --fold all exclude each other", hint="Train one fold of a system.")
+        if final and fold != "all":
+            raise UsageError("--final follows the folds", hint="Add --fold all.")
         if fold == "all":
-            _train_folds(session, (recipe, data, output), split, how)
+            _train_folds(session, (recipe, data, output), split, {**how, "final": final})
             return
         from gliascope.workflow.train import train as train_recipe
 
@@ -100,6 +107,8 @@ def _fold_lines(facts: dict[str, Any], output: Path) -> Iterator[str]:
                 spread = "" if own["sd"] is None else f" ± {own['sd']:.4f}"
                 yield f"  {part.replace('-', ' ')}: {name} {own['mean']:.4f}{spread}"
     yield f"open {output / 'report.html'}"
+    if (output / "model").is_dir():
+        yield f"next: gliascope predict INPUT --model {output}"
 
 
 def _run_lines(facts: dict[str, Any], output: Path) -> Iterator[str]:

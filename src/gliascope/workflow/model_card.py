@@ -3,6 +3,7 @@
 from typing import Any
 
 from gliascope.checkpoint import ModelFacts
+from gliascope.workflow.card_folds import folds_section
 
 
 def model_card(facts: ModelFacts) -> str:
@@ -29,12 +30,7 @@ def model_card(facts: ModelFacts) -> str:
         "",
         "## Figures",
         "",
-        _figures_note(training),
-        "",
-        "| measure | value |",
-        "|---|---|",
-        *(f"| {name} | {value:.4f} |" for name, value in sorted(facts.metrics.items()) if isinstance(value, float)),
-        "",
+        *(folds_section(facts.metrics["cross_validation"]) if "cross_validation" in facts.metrics else _figures(facts)),
         *_calibration(facts),
         "## Use",
         "",
@@ -42,6 +38,18 @@ def model_card(facts: ModelFacts) -> str:
         "",
     ]
     return "\n".join(lines)
+
+
+def _figures(facts: ModelFacts) -> list[str]:
+    """The training's own figures, and what they are worth."""
+    return [
+        _figures_note(facts.training),
+        "",
+        "| measure | value |",
+        "|---|---|",
+        *(f"| {name} | {value:.4f} |" for name, value in sorted(facts.metrics.items()) if isinstance(value, float)),
+        "",
+    ]
 
 
 def _kept(training: dict[str, Any]) -> str:
@@ -83,10 +91,11 @@ def _calibration(facts: ModelFacts) -> list[str]:
     if facts.temperature is None:
         lines += ["A temperature was not fitted, or is 1: take probabilities as a ranking, not as frequencies.", ""]
     if known["rows"]:
-        cases = f"{known['cases']:,} validation cases"
+        cases = f"{known['cases']:,} {'validation cases' if known['part'] == 'validation' else known['part']}"
         looked = cases if known["unit"] == "case" else f"{known['n']:,} voxels of {cases}"
+        folds = ", the mean over folds" if known["part"] != "validation" else ""
         lines += [
-            f"Logits are divided by a temperature, fitted on {looked}. It changes no class and no mask.",
+            f"Logits are divided by a temperature, fitted on {looked}{folds}. It changes no class and no mask.",
             "",
             "| of | temperature | calibration error (ECE) before → after | negative log-likelihood before → after |",
             "|---|---|---|---|",
