@@ -22,7 +22,7 @@ def model_card(facts: ModelFacts) -> str:
         f"- **Trained on**: {training.get('dataset')} ({training.get('cases', {}).get('train')} cases), "
         f"split {training.get('split')}",
         *_leakage(training.get("leakage") or {}),
-        f"- **Data licence**: {training.get('licence')}; it may limit what these weights can be used for",
+        f"- **Data licence**: {training.get('licence')}{_meaning(str(training.get('licence')))}",
         f"- **Data SHA-256**: `{training.get('data_sha256')}`",
         f"- **First weights**: {training.get('first_weights', 'random')}",
         f"- **Recipe**: `{training.get('recipe')}`, seed {training.get('seed')}, {_kept(training)}",
@@ -32,12 +32,28 @@ def model_card(facts: ModelFacts) -> str:
         "",
         *(folds_section(facts.metrics["cross_validation"]) if "cross_validation" in facts.metrics else _figures(facts)),
         *_calibration(facts),
+        *(["## Limits", "", *(f"- {limit}" for limit in facts.limits), ""] if facts.limits else []),
         "## Use",
         "",
         "    gliascope predict INPUT -o OUT --model THIS_FOLDER",
         "",
     ]
     return "\n".join(lines)
+
+
+def _meaning(licence: str) -> str:
+    """Say what a data licence means for weights that were trained under it."""
+    terms = {
+        "NC": "not for commercial use",
+        "SA": "what is made of the data is shared under the same licence",
+        "research": "for research only, and the data may not be passed on",
+        "BY": "name the data's authors",
+    }
+    words = licence.replace("-", " ").replace(";", " ").split()
+    found = [meaning for term, meaning in terms.items() if term in words]
+    if found:
+        return f". For these weights we take it to mean: {'; '.join(found)}"
+    return "" if "CC0" in words else "; it may limit what these weights can be used for"
 
 
 def _figures(facts: ModelFacts) -> list[str]:
