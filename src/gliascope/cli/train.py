@@ -72,16 +72,18 @@ def train(
         how |= {"allow_leakage": allow_leakage, "by_patient": by_patient}
         how |= {"device": device, "threads": threads, "cache": cache}
         how |= {"progress": session.progress, "announce": (lambda line: None) if quiet else session.say}
-        if fold == "all" and trained:
-            raise UsageError("--trained and --fold all exclude each other", hint="Train one fold of a system.")
-        if final and fold != "all":
-            raise UsageError("--final follows the folds", hint="Add --fold all.")
-        if fold == "all":
-            _train_folds(session, (recipe, data, output), split, {**how, "final": final})
+        folds = options.fold_numbers(fold)
+        several = folds is not None and len(folds) != 1
+        if several and trained:
+            raise UsageError("--trained and several folds exclude each other", hint="Train one fold of a system.")
+        if final and not several:
+            raise UsageError("--final follows several folds", hint="Add --fold all.")
+        if several:
+            _train_folds(session, (recipe, data, output), split, {**how, "folds": folds, "final": final})
             return
         from gliascope.workflow.train import train as train_recipe
 
-        own: dict[str, Any] = {"fold": options.fold_number(fold), "split": split, "trained": trained or ()}
+        own: dict[str, Any] = {"fold": folds[0] if folds else None, "split": split, "trained": trained or ()}
         run = train_recipe(recipe, data, output, **own, **how)
         session.warn(run.facts["warnings"])
         session.done({"run": str(output), "model": str(run.model), **run.facts}, _run_lines(run.facts, output))
@@ -92,7 +94,7 @@ def _train_folds(session: Session, places: tuple[str, Path, Path], split: Path |
     from gliascope.workflow.cross_validate import cross_validate
 
     if split is not None:
-        raise UsageError("--split and --fold all exclude each other", hint="A table is one split, not several.")
+        raise UsageError("--split and several folds exclude each other", hint="A table is one split, not several.")
     found = cross_validate(*places, **how)
     session.warn(found.facts["warnings"])
     session.done({"output": str(found.folder), **found.facts}, _fold_lines(found.facts, found.folder))
