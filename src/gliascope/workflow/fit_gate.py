@@ -1,7 +1,7 @@
 """The gate of a classifier, fitted on the pictures of its training at the end of it."""
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -32,7 +32,6 @@ def fitted_gate(
     *,
     threads: int | None = None,
     progress: ProgressCallback = silent,
-    announce: Callable[[str], None] = lambda line: None,
 ) -> dict[str, Any] | None:
     """Fit the gate that a recipe asks for, and return it as it stands in ``model.json``; None where it asks for none.
 
@@ -44,7 +43,6 @@ def fitted_gate(
         parts: The split.
         threads: Pictures at a time; None: one per core.
         progress: Told how far it is.
-        announce: Told what came of it.
 
     Raises:
         InputError: There are too few pictures, or a case is no picture.
@@ -67,10 +65,6 @@ def fitted_gate(
         raise InputError(cause, file=config.name, hint=hint, code="E_SPLIT")
     facts = fit_gate(
         learned, checked, settings, seed=config.seed, threads=threads, progress=partial(progress, "fit the gate")
-    )
-    announce(
-        f"the gate turns away {facts.measured['plain']:.2%} of unseen pictures, {facts.measured['altered']:.2%} of "
-        f"altered ones, {facts.measured['invented']:.2%} of invented ones"
     )
     return facts.model_dump(mode="json")
 

@@ -12,12 +12,13 @@ from numpy.typing import NDArray
 
 from gliascope.case import Case, NiftiChannels, NiftiFiles, Picture, sha256_of
 from gliascope.datasets.discover import discover
-from gliascope.errors import GliascopeError, InputError, Notice, UsageError
+from gliascope.errors import GliascopeError, InputError, ModelError, Notice, UsageError
 from gliascope.files import atomic
 from gliascope.report import tile
 from gliascope.scan import Scan, in_channel_order
+from gliascope.workflow.answering import Answering, answering
 from gliascope.workflow.batch import SHOWN_PICTURES, Batch, all_failed, write_index
-from gliascope.workflow.open_model import AnyPredictor, engine_of, has_gate, open_predictor, used_models
+from gliascope.workflow.open_model import engine_of, has_gate, used_models
 from gliascope.workflow.output_place import check_outside
 from gliascope.workflow.prediction import FACTS_FILE, InputFile, Prediction
 from gliascope.workflow.progress import ProgressCallback, silent
@@ -41,14 +42,14 @@ class PredictOptions:
     probabilities: bool = False
     gate: bool = True
 
-    def predictor(self) -> AnyPredictor:
-        """Load what answers and make it ready.
+    def answering(self) -> Answering:
+        """Load what answers for every scan, or make ready to choose for each.
 
         Raises:
             UsageError: The task is unknown, or an option has no effect here.
             ModelError: A model is missing, damaged, or does another task.
         """
-        return open_predictor(
+        return answering(
             self.model,
             self.task,
             segmenter=self.segmenter,
@@ -78,7 +79,7 @@ def predict(path_or_scan: str | Path | Scan, model: str | Path = "auto", **optio
 
     Args:
         path_or_scan: A picture, a NIfTI file, a folder that holds one study or one stack, or a ``Scan``.
-        model: A model, system or run folder, or the name of a shipped model.
+        model: A model, system or run folder, or the name of a shipped model; ``auto``: what ships for such a scan.
         options: Fields of ``PredictOptions``: ``segmenter, task, backend, device, threads, channels, spacing_mm`` …
 
     Raises:
@@ -92,13 +93,13 @@ def predict(path_or_scan: str | Path | Scan, model: str | Path = "auto", **optio
         raise UsageError(f"unknown option '{unknown[0]}'", hint=hint)
     chosen = PredictOptions(model=model, **options)
     if isinstance(path_or_scan, Scan):
-        return _predict_scan(chosen.predictor(), "scan", path_or_scan, chosen, ())
+        return _predict_scan(chosen.answering(), "scan", path_or_scan, chosen, ())
     found = discover(Path(path_or_scan), stack=chosen.stack, channels=chosen.channels, spacing_mm=chosen.spacing_mm)
     several = len(found.cases) + len(found.failures)
     if several != 1:
         hint = "Use gliascope.predict_batch, or name one case."
         raise InputError(f"holds {several} cases", file=path_or_scan, hint=hint, code="E_SEVERAL")
-    return _predict_case(chosen.predictor(), found.cases[0], found.root, chosen, found.notices)
+    return _predict_case(chosen.answering(), found.cases[0], found.root, chosen, found.notices)
 
 
 def predict_batch(
@@ -127,7 +128,7 @@ def predict_batch(
     errors: list[GliascopeError] = [*broken]
     if not work:
         raise all_failed(failed, errors)
-    predictor = options.predictor()
+    models = options.answering()
     output.mkdir(parents=True, exist_ok=True)
     several = len(work) + len(broken) > 1
     done, kept = [], []
@@ -136,7 +137,7 @@ def predict_batch(
         progress("predict", number, len(work))
         folder = output / case.id
         try:
-            previous = _finished(folder, case, root, predictor, options)
+            previous = _finished(folder, case, root, models, options)
             if previous is not None and not overwrite:
                 kept.append(previous)
                 continue
@@ -144,7 +145,7 @@ def predict_batch(
             if folder.exists() and not overwrite:
                 raise UsageError("holds another result", file=folder, hint="Add --overwrite.", code="E_EXISTS")
             windows = None if several else _window_progress(progress)
-            prediction = _predict_case(predictor, case, root, options, notices, windows=windows)
+            prediction = _predict_case(models, case, root, options, notices, windows=windows)
             done.append(prediction.save(folder, overwrite=overwrite, probabilities=options.probabilities))
             if several and len(pictures) < SHOWN_PICTURES:
                 pictures[case.id] = tile(prediction.scan, prediction.label_map)
@@ -196,7 +197,7 @@ def _find_work(
 
 
 def _predict_case(
-    predictor: AnyPredictor,
+    models: Answering,
     case: Case,
     root: Path,
     options: PredictOptions,
@@ -205,14 +206,12 @@ def _predict_case(
     windows: Callable[[int, int], None] | None = None,
 ) -> Prediction:
     start = time.perf_counter()
-    if isinstance(case.source, Picture) and has_gate(predictor):
-        case = replace(case, source=replace(case.source, blank=True))  # the gate tells of it
-    scan = case.read()
+    scan = _read(case)
     read_s = time.perf_counter() - start
     inputs = input_files(case, root)
     try:
-        prediction = _predict_scan(predictor, case.id, scan, options, notices, inputs=inputs, windows=windows)
-    except InputError as fault:
+        prediction = _predict_scan(models, case.id, scan, options, notices, inputs=inputs, windows=windows)
+    except (InputError, ModelError) as fault:
         files = case.paths
         fault.file = fault.file or str(files[0] if len(files) == 1 else files[0].parent)
         raise
@@ -220,8 +219,22 @@ def _predict_case(
     return Prediction(**{**vars(prediction), "timing_s": timing})
 
 
+def _read(case: Case) -> Scan:
+    """Read a case; a blank picture too, for a gate can say of it that it shows no brain."""
+    if isinstance(case.source, Picture):
+        return replace(case.source, blank=True).read()
+    return case.read()
+
+
+def _check_not_blank(scan: Scan) -> None:
+    """Refuse a picture that shows nothing, as its reader would."""
+    if not scan.is_volume and all(channel.min() == channel.max() for channel in scan.array):
+        cause = f"shows nothing: one value everywhere in {', '.join(scan.channels)}"
+        raise InputError(cause, hint="Is it the right picture?", code="E_BLANK")
+
+
 def _predict_scan(
-    predictor: AnyPredictor,
+    models: Answering,
     name: str,
     scan: Scan,
     options: PredictOptions,
@@ -230,6 +243,10 @@ def _predict_scan(
     inputs: tuple[InputFile, ...] = (),
     windows: Callable[[int, int], None] | None = None,
 ) -> Prediction:
+    answerer = models.for_scan(scan)
+    predictor = answerer.predictor
+    if not has_gate(predictor):
+        _check_not_blank(scan)
     result = predictor.predict(scan, progress=windows)
     return Prediction(
         case=name,
@@ -239,7 +256,8 @@ def _predict_scan(
         inputs=inputs,
         options=options.lasting(),
         engine=engine_of(predictor),
-        notices=(*notices, *scan.notices, *result.notices),
+        notices=(*notices, *scan.notices, *answerer.notices, *result.notices),
+        choice=answerer.choice,
         timing_s=result.timing_s,
     )
 
@@ -258,13 +276,12 @@ def input_files(case: Case, root: Path) -> tuple[InputFile, ...]:
 
 
 def _finished(
-    folder: Path, case: Case, root: Path, predictor: AnyPredictor, options: PredictOptions
+    folder: Path, case: Case, root: Path, models: Answering, options: PredictOptions
 ) -> dict[str, Any] | None:
     """Return the JSON of a prediction that is complete for the same input, models and options."""
     try:
         facts: dict[str, Any] = json.loads((folder / FACTS_FILE).read_text())
-        answering = [(role, model.fingerprint) for role, model in used_models(predictor)]
-        same_model = [(m["role"], m["sha256"]) for m in facts["models"]] == answering
+        same_model = models.answered(facts)
         same_options = {"segment_all": False, "gate": True, **facts["options"]} == options.lasting()
         outputs = ["report.html", *([facts["segmentation"]["mask"]] if facts["segmentation"] else [])]
         whole = all((folder / name).is_file() for name in outputs)

@@ -16,7 +16,6 @@ from gliascope.report import run_page
 from gliascope.workflow.divide import divide
 from gliascope.workflow.extras import require_training
 from gliascope.workflow.first_weights import first_weights, tell_first_weights
-from gliascope.workflow.fit_gate import fitted_gate
 from gliascope.workflow.leak_gate import check_leaks, kept_verdict
 from gliascope.workflow.output_place import check_outside
 from gliascope.workflow.progress import ProgressCallback, silent
@@ -186,9 +185,16 @@ def train(
     facts = {**_run_facts(config, root, parts, result, noticed), "leakage": verdict.facts, "parts_sha256": content}
     facts["first_weights"] = weights
     facts["data_sha256"] = hashlib.sha256("".join(content[name] for name in parts.parts()).encode()).hexdigest()
-    gate = fitted_gate(config, parts, threads=threads, progress=progress, announce=announce)
     facts["warnings"] += ship_model(
-        output, config, facts, training, validation, gate=gate, device=device, threads=threads, progress=progress
+        output,
+        config,
+        facts,
+        training,
+        validation,
+        parts=parts,
+        device=device,
+        threads=threads,
+        progress=progress,
     )
     page = {**facts, "curves": read_curves(output), "config": resolved, "files": _files(output)}
     page["inside"] = run_insides(output, parts.validation or parts.train, device=device, threads=threads)
@@ -266,7 +272,7 @@ def _run_facts(
         "source": config.source,
         "task": config.task,
         "dataset": card.name,
-        "licence": card.licence,
+        "licence": getattr(config.dataset, "licence", card.licence),
         "data": str(root.resolve()),
         "split": parts.name,
         "cases": {name: len(part) for name, part in parts.listed().items()},
