@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from gliascope.checkpoint import IR_FILE, IR_WEIGHTS_FILE, ModelFacts, ModelFolder, extend_model, save_model
+from gliascope.inference.gate import GateFacts
 from gliascope.inference.openvino_backend import load_openvino
 from gliascope.workflow.train import TrainedRun, train
 
@@ -140,6 +141,18 @@ def compiled_models(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(folder))
         yield folder
+
+
+@pytest.fixture(scope="session")
+def phantom_gate() -> GateFacts:
+    """Return a small gate that takes phantom pictures for brain MRI."""
+    from gliascope.datasets.phantom_picture import phantom_picture
+    from gliascope.training.gate_fit import GateSettings, fit_gate
+
+    kinds = ("glioma", "no_tumor", "pituitary", "meningioma")
+    pictures = [phantom_picture(seed, kinds[seed % 4], 96)[0].astype(np.float32) for seed in range(1000, 1120)]
+    settings = GateSettings(invented_per_kind=30, networks=2, hidden=16, doubtful_share=0.0, steps=100)
+    return fit_gate(pictures[:80], pictures[80:], settings, seed=1)
 
 
 class MakeModel(Protocol):

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pydantic import Field, PositiveInt, model_validator
 
 from gliascope.inference.picture_features import NAMES, picture_features
-from gliascope.inference.picture_look import is_flat
+from gliascope.inference.picture_look import SIDE, is_flat
 from gliascope.scan import Scan
 from gliascope.settings import Settings
 
@@ -162,14 +162,15 @@ def gray_of(array: Floats, names: tuple[str, ...], wanted: tuple[str, ...]) -> F
 def _is_colored(array: Floats, names: tuple[str, ...]) -> bool:
     if not set(COLORS) <= set(names):
         return False
-    colors = array[[names.index(name) for name in COLORS]][:, ::2, ::2]
+    step = max(1, max(array.shape[1:]) // SIDE)
+    colors = array[[names.index(name) for name in COLORS], ::step, ::step]
     chroma = colors.max(axis=0) - colors.min(axis=0)
     return float((chroma > CHROMA * max(float(np.percentile(colors, 99.5)), 1e-12)).mean()) > COLORED_SHARE
 
 
 def _in_words(number: dict[str, float]) -> str:
     """Name what is unlike a brain MRI; the first that is plain to see."""
-    if number["likeness_1"] < 0.35:
+    if number["likeness_3"] < 0.05:
         return "It is noise, or as rough as noise"
     if number["corner_level"] > 0.4 or number["outside_level"] > 0.4:
         return "No head stands out from a dark ground"

@@ -191,6 +191,7 @@ def _levels(look: Look) -> dict[str, float]:
         found[f"shell_{n + 1}"] = float(chosen.mean()) - mean if chosen.size else 0.0
         found[f"spread_{n + 1}"] = float(chosen.std()) if chosen.size else 0.0
     rim, core = values[shells < 4], values[shells >= 4]
+    quarters = np.percentile(core, (25, 75)).tolist() if core.size else (0.0, 0.0)
     return {
         **found,
         "entropy": float(-(filled * np.log2(filled)).sum()),
@@ -198,7 +199,7 @@ def _levels(look: Look) -> dict[str, float]:
         "inside_white": float((values >= WHITE).mean()),
         "inside_black": float((values <= BLACK).mean()),
         "rim_white": float((rim >= WHITE).mean()) if rim.size else 0.0,
-        "core_range": float(np.percentile(core, 75) - np.percentile(core, 25)) if core.size else 0.0,
+        "core_range": quarters[1] - quarters[0],
         "core_white": float((core >= WHITE).mean()) if core.size else 0.0,
     }
 

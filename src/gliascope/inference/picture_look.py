@@ -11,6 +11,8 @@ Mask = NDArray[np.uint8]
 
 SIDE = 112
 """The longer side, in pixels, at which a picture is looked at."""
+LARGEST = 512
+"""A larger picture is made smaller before anything else."""
 FRAME_RANGE = 0.08
 """Outer rows and columns that vary by less than this share of the picture's range are a frame."""
 SEAM = 3
@@ -34,7 +36,7 @@ class Look:
 def is_flat(gray: Floats) -> bool:
     """Say whether a picture is one flat value."""
     low, high = float(gray.min()), float(gray.max())
-    return high - low <= FLAT_RANGE * max(abs(low), abs(high), 1.0)
+    return high - low <= FLAT_RANGE * max(abs(low), abs(high))
 
 
 def look_at(gray: Floats) -> Look:
@@ -43,7 +45,7 @@ def look_at(gray: Floats) -> Look:
     Args:
         gray: Gray values of any scale, shape ``(rows, columns)``, not flat.
     """
-    small = _scaled(_unframed(gray))
+    small = _scaled(_unframed(_scaled(gray, LARGEST)), SIDE)
     low, high = _ends(small)
     small = np.clip((small - np.float32(low)) * np.float32(1 / (high - low)), 0, 1)
     eight = np.rint(np.sqrt(cv2.GaussianBlur(small, (0, 0), 1.0)) * 255).astype(np.uint8)
@@ -64,11 +66,11 @@ def look_at(gray: Floats) -> Look:
 def _ends(gray: Floats) -> tuple[float, float]:
     """Return the 1st and the 99.5th percentile, to a thousandth of the range; they differ."""
     low, high = float(gray.min()), float(gray.max())
-    step = (high - low) / 1000
+    step = max(high - low, 1e-30) / 1000
     counts = np.bincount(((gray - low) * (0.999 / step)).astype(np.int64).ravel(), minlength=1000)
     first, last = np.searchsorted(np.cumsum(counts), [0.01 * gray.size, 0.995 * gray.size])
     if last <= first:
-        return low, high
+        return low, max(high, low + 1e-30)
     return low + step * float(first), low + step * float(last + 1)
 
 
@@ -98,8 +100,10 @@ def _unframed(gray: Floats) -> Floats:
     return gray
 
 
-def _scaled(gray: Floats) -> Floats:
-    factor = SIDE / max(gray.shape)
+def _scaled(gray: Floats, side: int) -> Floats:
+    factor = side / max(gray.shape)
+    if side == LARGEST and factor >= 1:
+        return gray
     size = tuple(max(8, round(n * factor)) for n in gray.shape[::-1])
     way = cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR
     return np.asarray(cv2.resize(np.ascontiguousarray(gray, dtype=np.float32), size, interpolation=way))
