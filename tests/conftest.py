@@ -150,9 +150,9 @@ def phantom_gate() -> GateFacts:
     from gliascope.training.gate_fit import GateSettings, fit_gate
 
     kinds = ("glioma", "no_tumor", "pituitary", "meningioma")
-    pictures = [phantom_picture(seed, kinds[seed % 4], 96)[0].astype(np.float32) for seed in range(1000, 1120)]
-    settings = GateSettings(invented_per_kind=30, networks=2, hidden=16, doubtful_share=0.0, steps=100)
-    return fit_gate(pictures[:80], pictures[80:], settings, seed=1)
+    pictures = [phantom_picture(seed, kinds[seed % 4], 96)[0].astype(np.float32) for seed in range(1000, 1080)]
+    settings = GateSettings(invented_per_kind=20, networks=2, hidden=16, doubtful_share=0.0, steps=100)
+    return fit_gate(pictures[:60], pictures[60:], settings, seed=1)
 
 
 class MakeModel(Protocol):
