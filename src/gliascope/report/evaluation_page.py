@@ -105,15 +105,10 @@ def evaluation_page(
         str(facts.get("name") or facts.get("model") or "Evaluation"),
         sections,
         kind="Evaluation",
-        subtitle=wording.sentence({"dataset": facts.get("dataset"), "split": _part(facts), **_given(facts)}),
+        subtitle=wording.sentence({"dataset": facts.get("dataset"), "split": _part(facts)}),
         warnings=facts.get("warnings") or (),
         provenance=_provenance(facts),
     )
-
-
-def _given(facts: Mapping[str, Any]) -> dict[str, str]:
-    """Say which channels alone the model was given; nothing where it had all."""
-    return {"given alone": ", ".join(facts["given"])} if facts.get("given") else {}
 
 
 def _leakage(facts: Mapping[str, Any]) -> list[Section]:
