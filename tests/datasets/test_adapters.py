@@ -290,3 +290,9 @@ def test_a_member_says_what_its_regions_stand_for(tmp_path: Path) -> None:
     for known, says in (({"WT": "ET"}, "have no region 'ET'; they have: tumor"), ({"all": "tumor"}, "no region 'all'")):
         with pytest.raises(ConfigError, match=says):
             load_settings(Member, {**members[1], "known": known}, file="x")
+
+
+def test_the_licence_of_a_union_is_that_of_every_member_once() -> None:
+    members = [{"folder": "a", "dataset": {"name": "lgg"}}, {"folder": "b", "dataset": {"name": "lgg"}}]
+    tree = {"name": "union", "members": [*members, {"folder": "c", "dataset": {"name": "figshare"}}]}
+    assert load_settings(UnionSettings, tree).licence == "lgg: CC BY-NC-SA 4.0; figshare: CC BY 4.0"

@@ -102,10 +102,10 @@ def _spacing_of_recipe(run: Path) -> tuple[float, ...] | None:
 def cases_of_run(
     run: Path, facts: dict[str, Any], split: str, data: str | Path | None
 ) -> tuple[tuple[Case, ...], tuple[Notice, ...]]:
-    """Return the cases of one part of a run's split, and what is to be noticed about them.
+    """Return the cases of one part of a run, and what is to be said of them.
 
     Raises:
-        InputError: The data set is not there, or the part is empty.
+        InputError: The data is not there, or the run has no such cases.
         UsageError: There is no such part.
     """
     dataset = dataset_of(read_config(run), str(run / CONFIG_FILE))

@@ -73,6 +73,7 @@ def ship_model(
         training={key: run[key] for key in kept} | ({"leakage": run["leakage"]} if run.get("leakage") else {}),
         metrics=run["metrics"],
         statistics=_statistics(training),
+        limits=config.limits,
     )
     folder, weights = output / MODEL_FOLDER, best_weights(output)
     model = save_model(folder, weights, facts, model_card(facts), overwrite=True)

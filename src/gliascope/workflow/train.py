@@ -264,7 +264,7 @@ def _run_facts(
         "source": config.source,
         "task": config.task,
         "dataset": card.name,
-        "licence": card.licence,
+        "licence": getattr(config.dataset, "licence", card.licence),
         "data": str(root.resolve()),
         "split": parts.name,
         "cases": {name: len(part) for name, part in parts.listed().items()},
