@@ -84,13 +84,14 @@ class Picture:
     """One PNG, JPEG or TIFF picture.
 
     ``channels`` names the colour channels where they mean contrasts (LGG); None: gray pictures become one channel
-    ``gray``, colour pictures ``red green blue``.
+    ``gray``, colour pictures ``red green blue``. ``blank``: a picture of one value everywhere is read too.
     """
 
     path: Path
     mask: Path | None = None
     channels: tuple[str, ...] | None = None
     spacing_mm: tuple[float, ...] | None = None
+    blank: bool = False
 
     @property
     def files(self) -> Mapping[str, Path]:
@@ -101,7 +102,7 @@ class Picture:
         return () if self.mask is None else (self.mask,)
 
     def read(self) -> Scan:
-        return picture.read_picture(self.path, channels=self.channels, spacing_mm=self.spacing_mm)
+        return picture.read_picture(self.path, channels=self.channels, spacing_mm=self.spacing_mm, blank=self.blank)
 
     def read_reference(self, scheme: LabelScheme | None, *, named_by_user: bool = False) -> LabelMap | None:
         del named_by_user  # a binary mask fits one scheme only

@@ -25,6 +25,7 @@ from gliascope.preprocess.slices import SliceSettings
 from gliascope.preprocess.targets import TargetSettings
 from gliascope.settings import Settings, load_settings
 from gliascope.training.fit import TrainingSettings
+from gliascope.training.gate_fit import GateSettings
 
 Source = Literal["s0", "s1", "s2", "s3", "s4", "gliascope"]
 """Who described an experiment: one of the five source documents, or we."""
@@ -92,6 +93,8 @@ class RunConfig(Settings):
     network: NetworkSettings
     training: TrainingSettings = TrainingSettings()
     inference: InferenceSettings = InferenceSettings()
+    gate: GateSettings | None = None
+    """How a classifier learns to tell what is no brain MRI; none: it gives every picture a class."""
     allow_leakage: bool = False
     """Train although copies or patients cross the split, as a published protocol may ask; every output says so."""
     score: ScoreSettings = ScoreSettings()
@@ -119,7 +122,8 @@ class RunConfig(Settings):
 
     def resolved(self) -> dict[str, Any]:
         """Return what a run depends on, as plain data: all but what only tells about it."""
-        return self.model_dump(mode="json", exclude={"reported", "reported_cases", "differs", "limits", "variants"})
+        tells = {"reported", "reported_cases", "differs", "limits", "variants"}
+        return self.model_dump(mode="json", exclude=tells | ({"gate"} if self.gate is None else set()))
 
     def checked(self) -> "RunConfig":
         """Return itself when its parts fit together.
@@ -141,6 +145,8 @@ class RunConfig(Settings):
             raise ConfigError(f"{setting} counts tumor in masks, and a classifier reads none", file=self.name)
         if isinstance(self.dataset, UnionSettings):
             self._check_known(self.dataset)
+        if self.gate is not None and (self.task, self.network.dimensions) != ("classify", 2):
+            raise ConfigError("a [gate] judges pictures before a classifier, and this recipe has none", file=self.name)
         later = self.prediction_plan or self.plan
         if (later.channels, later.in_channels) != (self.plan.channels, self.plan.in_channels):
             cause = "prediction_plan gives the network other channels than plan"

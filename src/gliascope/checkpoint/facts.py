@@ -17,7 +17,7 @@ FORMAT = 1
 class ModelFacts(Settings):
     """Everything ``predict`` needs to know about a model, besides its weights.
 
-    The parts that belong to others (``network``, ``plan``, ``target``, ``inference``) are kept as plain data;
+    The parts that belong to others (``network``, ``plan``, ``target``, ``inference``, ``gate``) are kept as plain data;
     their owners check them when the model is used.
     """
 
@@ -51,6 +51,8 @@ class ModelFacts(Settings):
     """Logits are divided by it before they become probabilities, of regions by one number each; none: 1."""
     calibration: dict[str, Any] | None = None
     """What the temperature was fitted on, and what it changed there."""
+    gate: dict[str, Any] | None = None
+    """What tells a classifier that a picture is no brain MRI; none: every picture gets a class."""
     statistics: dict[str, Any] = Field(default_factory=dict)
     """Reference statistics of the training inputs."""
     parity: dict[str, Any] | None = None
@@ -70,6 +72,8 @@ class ModelFacts(Settings):
             raise ValueError("a model that segments needs 'target'")
         if self.task == "classify" and not self.classes:
             raise ValueError("a model that classifies needs 'classes'")
+        if self.gate is not None and (self.task, self.dimensions) != ("classify", 2):
+            raise ValueError("only a model that classifies pictures can have a 'gate'")
         return self
 
 

@@ -28,6 +28,9 @@ def predict(
     segment_all: Annotated[
         bool, typer.Option("--segment-all", help="With a classifier and a segmenter: segment whatever the class.")
     ] = False,
+    no_gate: Annotated[
+        bool, typer.Option("--no-gate", help="Name a class even where it seems to be no brain MRI.")
+    ] = False,
     t1n: _File = None,
     t1c: _File = None,
     t2w: _File = None,
@@ -68,6 +71,7 @@ def predict(
             segmenter=segmenter,
             task=task,
             segment_all=segment_all,
+            gate=not no_gate,
             backend=backend,
             precision=precision,
             device=device,

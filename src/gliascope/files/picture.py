@@ -34,7 +34,11 @@ _ALONE = "--no-stack reads every picture of a folder alone."
 
 
 def read_picture(
-    path: Path, *, channels: tuple[str, ...] | None = None, spacing_mm: tuple[float, ...] | None = None
+    path: Path,
+    *,
+    channels: tuple[str, ...] | None = None,
+    spacing_mm: tuple[float, ...] | None = None,
+    blank: bool = False,
 ) -> Scan:
     """Read one picture.
 
@@ -42,6 +46,7 @@ def read_picture(
         path: The picture; the format is found from the content.
         channels: Names of its channels; None: ``gray`` for a gray picture, else ``red green blue``.
         spacing_mm: Width and height of a pixel in mm; None: unknown.
+        blank: Read a picture that holds one value everywhere too, instead of refusing it.
 
     Returns:
         Array of shape ``(C, I, J)``. 8 bits stay 0…255, 16 bits are scaled from 0…65535 to 0…255, floating point is
@@ -55,12 +60,12 @@ def read_picture(
     names = _names(pixels, channels, path)
     grid = Grid(pixels.size, None, _spacing(spacing_mm, 2, path))
     array = pixels.array
-    blank = _blank_channels(array, names)
-    if blank == names:
+    empty = _blank_channels(array, names)
+    if empty == names and not blank:
         raise _blank(names, path)
     notices = pixels.notices
-    if blank and channels is not None:  # the LGG set has such slices
-        text = f"Channel {', '.join(blank)} holds one value everywhere."
+    if empty and channels is not None:  # the LGG set has such slices
+        text = f"Channel {', '.join(empty)} holds one value everywhere."
         notices += (Notice("W_BLANK_CHANNEL", path.name, text),)
     return Scan(array, names, grid, notices=notices)
 

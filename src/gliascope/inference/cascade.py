@@ -1,7 +1,8 @@
 """Classify, then segment the positives: two models, or systems of them, one after the other.
 
 A picture is positive unless it is classified ``no_tumor``; where the classifier abstains it is positive too, since
-nobody has said that there is no tumor. A volume or a stack meets a classifier of pictures slice by slice.
+nobody has said that there is no tumor. Where the classifier's gate says that it is no brain MRI, nothing is segmented:
+a mask would say that tumor is there. A volume or a stack meets a classifier of pictures slice by slice.
 """
 
 from collections.abc import Sequence
@@ -77,11 +78,13 @@ class Cascade:
             raise ModelError(cause, file=gate.path, hint=f"A cascade needs the class {NEGATIVE}.", code="E_MEMBERS")
 
     def predict(self, scan: Scan, *, progress: Progress | None = None) -> CascadeAnswer:
-        """Classify, then segment unless there is no tumor.
+        """Classify, then segment unless there is no tumor, or no brain.
 
         A volume or a stack meets a classifier of pictures slice by slice. Its class is the one that most positive
         slices have (of equal ones the more probable), with the mean probabilities of these slices, or ``no_tumor``
-        with the mean over all where none is positive; slices without any content are ``no_tumor`` unasked. The
+        with the mean over all where none is positive; slices without any content are ``no_tumor`` unasked. Slices that
+        the gate turns away count as abstained, since the ends of a head look unlike the rest of it; where they are more
+        than half of the others, the volume is no brain MRI. The
         segmenter reads the scan as a whole, as it always does, and its mask counts in the positive slices.
 
         Args:
@@ -99,7 +102,7 @@ class Cascade:
             classification, slices = self._classify_slices(seen)
         else:
             classification, slices = _classified(self.classifier, seen), ()
-        asked = self.segment_all or classification.label != NEGATIVE
+        asked = self.segment_all or not (classification.label == NEGATIVE or classification.foreign)
         segmentation = _segmented(self.segmenter, scan, progress) if asked else self._nothing(scan)
         if slices and asked and not self.segment_all:
             negative = np.array([label == NEGATIVE for label in slices])
@@ -156,6 +159,8 @@ def _as_colors(scan: Scan, wanted: Sequence[str]) -> Scan:
 def _over_slices(each: Sequence[Classification], classes: Sequence[str]) -> Classification:
     """Return the class of a volume from those of its slices; see ``Cascade.predict``."""
     positive = [answer for answer in each if answer.label != NEGATIVE]
+    foreign = [answer.reason for answer in each if answer.foreign]
+    is_foreign = 2 * len(foreign) > len(each)
     chosen = positive or each
     certain = {name: float(name == NEGATIVE) for name in classes}
     probabilities, raw = (
@@ -164,9 +169,11 @@ def _over_slices(each: Sequence[Classification], classes: Sequence[str]) -> Clas
     )
     label = majority([answer.label for answer in positive], probabilities) if positive else NEGATIVE
     reason = "" if label is not None else "The classifier abstained on every slice that may hold tumor."
+    if is_foreign:
+        label, reason = None, f"{len(foreign)} of {len(each)} slices show no brain MRI. The first: {foreign[0]}"
     notices = tuple(dict.fromkeys(notice for answer in each for notice in answer.notices))
     timing = total_timing(answer.timing_s for answer in each)
-    return Classification(label, probabilities, label is None, reason, raw, timing, notices)
+    return Classification(label, probabilities, label is None, reason, raw, timing, notices, foreign=is_foreign)
 
 
 def _without_slices(answer: Segmentation, negative: NDArray[np.bool_], empty: Sequence[float]) -> Segmentation:

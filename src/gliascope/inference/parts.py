@@ -7,6 +7,7 @@ from pydantic import BaseModel
 
 from gliascope.checkpoint import ModelFolder
 from gliascope.errors import ConfigError, ModelError
+from gliascope.inference.gate import Gate, GateFacts
 from gliascope.inference.settings import InferenceSettings
 from gliascope.preprocess.plan import Plan
 from gliascope.preprocess.targets import TargetSettings
@@ -24,12 +25,14 @@ class ModelParts:
         target: What a segmenter's outputs mean; None for classifiers.
         settings: Window, overlap, threshold and cleaning.
         outputs: Name of every network output, in order.
+        gate: Tells what is no brain MRI; None: nothing does.
     """
 
     plan: Plan
     target: TargetSettings | None
     settings: InferenceSettings
     outputs: tuple[str, ...]
+    gate: Gate | None = None
 
     @property
     def exclusive(self) -> bool:
@@ -59,7 +62,8 @@ def read_parts(model: ModelFolder) -> ModelParts:
         cause = f"has a window of {len(settings.window)} axes for a {facts.dimensions}-D network"
         raise ModelError(cause, file=model.path, code="E_MODEL_JSON")
     outputs = (facts.classes or ()) if facts.task == "classify" or target is None else target.channels
-    parts = ModelParts(plan, None if facts.task == "classify" else target, settings, outputs)
+    gate = None if facts.gate is None else Gate(_load(GateFacts, "gate", facts.gate, model))
+    parts = ModelParts(plan, None if facts.task == "classify" else target, settings, outputs, gate)
     _check_temperature(facts.temperature, parts, model)
     return parts
 

@@ -71,12 +71,13 @@ class Classification:
     Args:
         label: The most probable class, of a vote the one that most members name; None when abstained.
         probabilities: One per class, in the model's order, with the model's temperature; they add up to 1.
-        abstained: True where no class is probable enough.
+        abstained: True where no class is probable enough, or the image is no brain MRI.
         reason: Why it abstained; empty otherwise.
         raw: The probabilities before the temperature.
         timing_s: Seconds of ``preprocess``, ``infer`` and ``postprocess``.
         notices: What the preparation noticed, besides the scan's own notices.
         votes: What the members of a vote answered; empty for a single model.
+        foreign: True where the gate abstained: this is no brain MRI, whatever the probabilities say.
     """
 
     label: str | None
@@ -87,6 +88,7 @@ class Classification:
     timing_s: Mapping[str, float] = field(default_factory=dict)
     notices: tuple[Notice, ...] = ()
     votes: tuple[MemberVote, ...] = ()
+    foreign: bool = False
 
 
 class Predictor:
@@ -98,6 +100,7 @@ class Predictor:
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
         threads: CPU threads; None: all cores.
         precision: ``auto``, ``fp32`` or ``bf16``; see ``backends.open_backend``.
+        gate: Let a classifier that has a gate abstain on what is no brain MRI; False: it is not asked.
 
     Raises:
         ModelError: The folder is damaged, contradicts itself, or lacks what the backend needs.
@@ -112,6 +115,7 @@ class Predictor:
         device: str = "auto",
         threads: int | None = None,
         precision: str = "auto",
+        gate: bool = True,
     ) -> None:
         self.folder = folder if isinstance(folder, ModelFolder) else load_model(Path(folder))
         self.parts: ModelParts = read_parts(self.folder)
@@ -121,6 +125,8 @@ class Predictor:
         """Spatial axes of the network's input."""
         self.channels = self.folder.facts.channels
         """Channels it reads, by name."""
+        self.gate = self.parts.gate if gate else None
+        """Tells what is no brain MRI; None: nothing does."""
         self.backend: Backend = open_backend(
             self.folder, backend=backend, device=device, threads=threads, precision=precision
         )
@@ -152,7 +158,7 @@ class Predictor:
         inferred = time.perf_counter()
         if facts.task == "classify" or self.parts.target is None:
             timing = {"preprocess": ready - start, "infer": inferred - ready, "postprocess": 0.0}
-            return self._decide(probabilities, timing, notices)
+            return self._decide(probabilities, timing, notices, self.foreign_reason(scan))
         raw = self._lead_back(probabilities, prepared)
         label_map = self._label_map(raw, scan, self.parts.target)
         honest = self._tempered(raw)
@@ -221,7 +227,13 @@ class Predictor:
         """Average over the picture and its left-right mirror image; upside down, a head is no head."""
         return (self._run(batch) + self._run(np.ascontiguousarray(batch[:, :, ::-1]))) / np.float32(2)
 
-    def _decide(self, scores: Array, timing: dict[str, float], notices: tuple[Notice, ...]) -> Classification:
+    def foreign_reason(self, scan: Scan) -> str:
+        """Say why a picture is no brain MRI as the model knows it; empty where it may be, or nothing tells."""
+        return "" if self.gate is None else self.gate.reason(scan, self.channels)
+
+    def _decide(
+        self, scores: Array, timing: dict[str, float], notices: tuple[Notice, ...], foreign: str
+    ) -> Classification:
         limit = self.parts.settings.abstain_below
         best = int(scores.argmax())
         # Double precision keeps apart what was apart: the class decided here is the most probable one afterwards too.
@@ -230,6 +242,8 @@ class Predictor:
             {name: float(score) for name, score in zip(self.parts.outputs, values, strict=True)}
             for values in (honest, scores)
         )
+        if foreign:
+            return Classification(None, probabilities, True, foreign, raw, timing, notices, foreign=True)
         if np.float32(honest[best]) < limit:
             reason = f"The highest probability, {honest[best]:.3f}, is below {limit:g}."
             return Classification(None, probabilities, True, reason, raw, timing, notices)

@@ -56,7 +56,8 @@ class Vote:
         """Return the class that most members name, with the mean of their probabilities.
 
         Of classes named equally often the one with the highest mean probability wins. A member that abstains names
-        none; where all abstain, the vote does. The mean of the probabilities may be highest for another class than
+        none; where all abstain, the vote does, and also where the gates of most of them say that this is no brain
+        MRI. The mean of the probabilities may be highest for another class than
         the one that most members name: a vote counts heads, not how sure they are.
 
         Args:
@@ -72,12 +73,15 @@ class Vote:
             if progress is not None:
                 progress(number + 1, len(self.members))
         probabilities = mean_probabilities([answer.probabilities for answer in answers], self.outputs)
-        label = majority([answer.label for answer in answers], probabilities)
+        foreign = [answer.reason for answer in answers if answer.foreign]
+        is_foreign = 2 * len(foreign) > len(answers)
+        label = None if is_foreign else majority([answer.label for answer in answers], probabilities)
+        reason = foreign[0] if is_foreign else "No member of the vote names a class." if label is None else ""
         return Classification(
             label,
             probabilities,
             abstained=label is None,
-            reason="No member of the vote names a class." if label is None else "",
+            reason=reason,
             raw=mean_probabilities([answer.raw for answer in answers], self.outputs),
             timing_s=total_timing(answer.timing_s for answer in answers),
             notices=tuple(dict.fromkeys(notice for answer in answers for notice in answer.notices)),
@@ -85,6 +89,7 @@ class Vote:
                 MemberVote(member.folder.facts.name, answer.label, dict(answer.probabilities))
                 for member, answer in zip(self.members, answers, strict=True)
             ),
+            foreign=is_foreign,
         )
 
 

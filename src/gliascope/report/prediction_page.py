@@ -72,6 +72,7 @@ class PredictionFacts(TypedDict, total=False):
 
 
 NOT_SEGMENTED = "The classifier found no tumor, so nothing was segmented. That is no proof that there is none."
+NO_BRAIN = "The classifier takes this for no brain MRI, so nothing was segmented. --no-gate overrules that."
 
 
 def prediction_page(facts: Mapping[str, Any], scan: Scan, label_map: LabelMap | None) -> str:
@@ -100,7 +101,7 @@ def prediction_page(facts: Mapping[str, Any], scan: Scan, label_map: LabelMap | 
         Section(
             "Segmentation" if segmentation or skipped else "Image",
             viewer(scan, label_map, figures=figures),
-            NOT_SEGMENTED if skipped else _size_note(figures),
+            _skipped_note(classification) if skipped else _size_note(figures),
         )
     )
     models = facts.get("models") or []
@@ -113,6 +114,11 @@ def prediction_page(facts: Mapping[str, Any], scan: Scan, label_map: LabelMap | 
         provenance=_provenance(facts, segmentation),
         scripts=("outlines.js", "viewer.js", "tables.js"),
     )
+
+
+def _skipped_note(classification: Mapping[str, Any] | None) -> str:
+    """Say why a cascade segmented nothing: no tumor, or no brain."""
+    return NO_BRAIN if (classification or {}).get("abstained") else NOT_SEGMENTED
 
 
 def _votes(votes: Sequence[Mapping[str, Any]]) -> list[Section]:

@@ -32,6 +32,7 @@ def model_card(facts: ModelFacts) -> str:
         "",
         *(folds_section(facts.metrics["cross_validation"]) if "cross_validation" in facts.metrics else _figures(facts)),
         *_calibration(facts),
+        *_gate(facts),
         *(["## Limits", "", *(f"- {limit}" for limit in facts.limits), ""] if facts.limits else []),
         "## Use",
         "",
@@ -119,6 +120,31 @@ def _calibration(facts: ModelFacts) -> list[str]:
             "",
         ]
     return lines
+
+
+def _gate(facts: ModelFacts) -> list[str]:
+    """What the model does with pictures that are no brain MRI."""
+    if facts.gate is None:
+        return []
+    known, measured = facts.gate, facts.gate["measured"]
+    return [
+        "## What it turns away",
+        "",
+        f"A gate of {len(known['networks'])} small networks abstains on what is no brain MRI. It was fitted on "
+        f"{known['pictures']:,} training pictures, each as it is and altered (turned, resized, brighter, saved again, "
+        f"skull cut away), against {known['invented']:,} invented pictures (noise, text, charts, drawings, photo-like "
+        "scenes, CT, limbs, trunks, negatives, tiles, panels). Of unseen pictures it turns away:",
+        "",
+        "| pictures | share |",
+        "|---|---|",
+        f"| validation, as they are | {measured['plain']:.2%} |",
+        f"| validation, altered | {measured['altered']:.2%} |",
+        f"| invented | {measured['invented']:.2%} |",
+        "",
+        "Invented pictures say little about real photos and CT; a picture that passes may still be none. "
+        "`--no-gate` overrules it.",
+        "",
+    ]
 
 
 def _calibration_row(name: str, row: dict[str, Any]) -> str:

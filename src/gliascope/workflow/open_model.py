@@ -33,7 +33,7 @@ def open_predictor(
             does the other.
         segmenter: A second model, which segments what the first calls a tumor.
         segment_all: In a cascade, segment whatever the class.
-        engine: ``backend``, ``device``, ``threads`` and ``precision`` of every model.
+        engine: ``backend``, ``device``, ``threads``, ``precision`` and ``gate`` of every model.
 
     Raises:
         UsageError: The task is unknown, or an option has no effect here.
@@ -82,6 +82,11 @@ def single_predictors(predictor: AnyPredictor) -> Iterator[Predictor]:
         parts = predictor.members if isinstance(predictor, Vote) else (predictor.classifier, predictor.segmenter)
         for part in parts:
             yield from single_predictors(part)
+
+
+def has_gate(predictor: AnyPredictor) -> bool:
+    """Say whether something here tells what is no brain MRI."""
+    return any(single.gate is not None for single in single_predictors(predictor))
 
 
 def _opened(model: AnyModel, engine: dict[str, Any], *, segment_all: bool) -> AnyPredictor:

@@ -3,14 +3,14 @@
 import json
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gliascope.case import Case, NiftiChannels, NiftiFiles, sha256_of
+from gliascope.case import Case, NiftiChannels, NiftiFiles, Picture, sha256_of
 from gliascope.datasets.discover import discover
 from gliascope.errors import GliascopeError, InputError, ModelError, Notice, UsageError
 from gliascope.files import atomic
@@ -18,7 +18,7 @@ from gliascope.report import tile
 from gliascope.scan import Scan, in_channel_order
 from gliascope.workflow.answering import Answering, answering
 from gliascope.workflow.batch import SHOWN_PICTURES, Batch, all_failed, write_index
-from gliascope.workflow.open_model import engine_of, used_models
+from gliascope.workflow.open_model import engine_of, has_gate, used_models
 from gliascope.workflow.output_place import check_outside
 from gliascope.workflow.prediction import FACTS_FILE, InputFile, Prediction
 from gliascope.workflow.progress import ProgressCallback, silent
@@ -40,6 +40,7 @@ class PredictOptions:
     spacing_mm: tuple[float, ...] | None = None
     stack: bool = True
     probabilities: bool = False
+    gate: bool = True
 
     def answering(self) -> Answering:
         """Load what answers for every scan, or make ready to choose for each.
@@ -57,6 +58,7 @@ class PredictOptions:
             device=self.device,
             threads=self.threads,
             precision=self.precision,
+            gate=self.gate,
         )
 
     def lasting(self) -> dict[str, Any]:
@@ -68,6 +70,7 @@ class PredictOptions:
             "spacing_mm": list(self.spacing_mm) if self.spacing_mm else None,
             "probabilities": self.probabilities,
             "segment_all": self.segment_all,
+            "gate": self.gate,
         }
 
 
@@ -203,7 +206,7 @@ def _predict_case(
     windows: Callable[[int, int], None] | None = None,
 ) -> Prediction:
     start = time.perf_counter()
-    scan = case.read()
+    scan = _read(case)
     read_s = time.perf_counter() - start
     inputs = input_files(case, root)
     try:
@@ -214,6 +217,20 @@ def _predict_case(
         raise
     timing = {"read": read_s, **prediction.timing_s, "total": time.perf_counter() - start}
     return Prediction(**{**vars(prediction), "timing_s": timing})
+
+
+def _read(case: Case) -> Scan:
+    """Read a case; a blank picture too, for a gate can say of it that it shows no brain."""
+    if isinstance(case.source, Picture):
+        return replace(case.source, blank=True).read()
+    return case.read()
+
+
+def _check_not_blank(scan: Scan) -> None:
+    """Refuse a picture that shows nothing, as its reader would."""
+    if not scan.is_volume and all(channel.min() == channel.max() for channel in scan.array):
+        cause = f"shows nothing: one value everywhere in {', '.join(scan.channels)}"
+        raise InputError(cause, hint="Is it the right picture?", code="E_BLANK")
 
 
 def _predict_scan(
@@ -228,6 +245,8 @@ def _predict_scan(
 ) -> Prediction:
     answerer = models.for_scan(scan)
     predictor = answerer.predictor
+    if not has_gate(predictor):
+        _check_not_blank(scan)
     result = predictor.predict(scan, progress=windows)
     return Prediction(
         case=name,
@@ -263,7 +282,7 @@ def _finished(
     try:
         facts: dict[str, Any] = json.loads((folder / FACTS_FILE).read_text())
         same_model = models.answered(facts)
-        same_options = {"segment_all": False, **facts["options"]} == options.lasting()
+        same_options = {"segment_all": False, "gate": True, **facts["options"]} == options.lasting()
         outputs = ["report.html", *([facts["segmentation"]["mask"]] if facts["segmentation"] else [])]
         whole = all((folder / name).is_file() for name in outputs)
     except (OSError, ValueError, KeyError, TypeError):

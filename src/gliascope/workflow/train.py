@@ -191,7 +191,7 @@ def train(
         facts,
         training,
         validation,
-        cases=parts.train,
+        parts=parts,
         device=device,
         threads=threads,
         progress=progress,
