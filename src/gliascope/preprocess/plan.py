@@ -85,7 +85,7 @@ class Plan(Settings):
     """
 
     channels: tuple[str, ...] = Field(min_length=1)
-    """The network's channels by name, in its order. ``gray`` also takes color pictures."""
+    """The network's channels by name, in its order. ``gray`` also takes color pictures, and one contrast."""
     steps: tuple[Step, ...] = ()
     """What is done, in order."""
     per_slice: bool = False
@@ -181,6 +181,8 @@ class Plan(Settings):
             weights = np.array(tuple(LUMINANCE.values()), dtype=np.float32)
             gray = np.tensordot(weights, colors, axes=1)[None]
             return np.repeat(gray, len(self.channels), axis=0), (*scan.notices, *_look_at_colors(colors))
+        if self.channels == ("gray",) and len(scan.channels) == 1 and not scan.is_volume:
+            return scan.array.astype(np.float32, copy=False), scan.notices  # a picture of one contrast is gray
         if missing := self._missing(scan):
             filled = np.zeros((len(self.channels), *scan.grid.shape), dtype=np.float32)
             there = tuple(name for name in self.channels if name not in missing)

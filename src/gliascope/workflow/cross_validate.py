@@ -110,13 +110,12 @@ def cross_validate(
         scored = scored_parts(folder, facts, PARTS, config.score, means=means, data=Path(data), masks=masks)
         for name, found in scored.items():
             evaluations.setdefault(name, {})[fold] = found
-    found = summed_up(output, runs, evaluations, folds=config.split.folds)
+    done = summed_up(output, runs, evaluations, folds=config.split.folds)
     if final:
         announce("all cases")
-        warnings = _final(recipe, config, Path(data), found, means, overrides=overrides, resume=resume)
-        found.facts["warnings"] += warnings
-        atomic.write_json(output / FOLDS_FILE, found.facts)
-    return found
+        done.facts["warnings"] += _final(recipe, config, Path(data), done, means, overrides=overrides, resume=resume)
+        atomic.write_json(output / FOLDS_FILE, done.facts)
+    return done
 
 
 def _final(

@@ -12,12 +12,13 @@ from numpy.typing import NDArray
 
 from gliascope.case import Case, NiftiChannels, NiftiFiles, sha256_of
 from gliascope.datasets.discover import discover
-from gliascope.errors import GliascopeError, InputError, Notice, UsageError
+from gliascope.errors import GliascopeError, InputError, ModelError, Notice, UsageError
 from gliascope.files import atomic
 from gliascope.report import tile
 from gliascope.scan import Scan, in_channel_order
+from gliascope.workflow.answering import Answering, answering
 from gliascope.workflow.batch import SHOWN_PICTURES, Batch, all_failed, write_index
-from gliascope.workflow.open_model import AnyPredictor, engine_of, open_predictor, used_models
+from gliascope.workflow.open_model import engine_of, used_models
 from gliascope.workflow.output_place import check_outside
 from gliascope.workflow.prediction import FACTS_FILE, InputFile, Prediction
 from gliascope.workflow.progress import ProgressCallback, silent
@@ -40,14 +41,14 @@ class PredictOptions:
     stack: bool = True
     probabilities: bool = False
 
-    def predictor(self) -> AnyPredictor:
-        """Load what answers and make it ready.
+    def answering(self) -> Answering:
+        """Load what answers for every scan, or make ready to choose for each.
 
         Raises:
             UsageError: The task is unknown, or an option has no effect here.
             ModelError: A model is missing, damaged, or does another task.
         """
-        return open_predictor(
+        return answering(
             self.model,
             self.task,
             segmenter=self.segmenter,
@@ -75,7 +76,7 @@ def predict(path_or_scan: str | Path | Scan, model: str | Path = "auto", **optio
 
     Args:
         path_or_scan: A picture, a NIfTI file, a folder that holds one study or one stack, or a ``Scan``.
-        model: A model, system or run folder, or the name of a shipped model.
+        model: A model, system or run folder, or the name of a shipped model; ``auto``: what ships for such a scan.
         options: Fields of ``PredictOptions``: ``segmenter, task, backend, device, threads, channels, spacing_mm`` …
 
     Raises:
@@ -89,13 +90,13 @@ def predict(path_or_scan: str | Path | Scan, model: str | Path = "auto", **optio
         raise UsageError(f"unknown option '{unknown[0]}'", hint=hint)
     chosen = PredictOptions(model=model, **options)
     if isinstance(path_or_scan, Scan):
-        return _predict_scan(chosen.predictor(), "scan", path_or_scan, chosen, ())
+        return _predict_scan(chosen.answering(), "scan", path_or_scan, chosen, ())
     found = discover(Path(path_or_scan), stack=chosen.stack, channels=chosen.channels, spacing_mm=chosen.spacing_mm)
     several = len(found.cases) + len(found.failures)
     if several != 1:
         hint = "Use gliascope.predict_batch, or name one case."
         raise InputError(f"holds {several} cases", file=path_or_scan, hint=hint, code="E_SEVERAL")
-    return _predict_case(chosen.predictor(), found.cases[0], found.root, chosen, found.notices)
+    return _predict_case(chosen.answering(), found.cases[0], found.root, chosen, found.notices)
 
 
 def predict_batch(
@@ -124,7 +125,7 @@ def predict_batch(
     errors: list[GliascopeError] = [*broken]
     if not work:
         raise all_failed(failed, errors)
-    predictor = options.predictor()
+    models = options.answering()
     output.mkdir(parents=True, exist_ok=True)
     several = len(work) + len(broken) > 1
     done, kept = [], []
@@ -133,7 +134,7 @@ def predict_batch(
         progress("predict", number, len(work))
         folder = output / case.id
         try:
-            previous = _finished(folder, case, root, predictor, options)
+            previous = _finished(folder, case, root, models, options)
             if previous is not None and not overwrite:
                 kept.append(previous)
                 continue
@@ -141,7 +142,7 @@ def predict_batch(
             if folder.exists() and not overwrite:
                 raise UsageError("holds another result", file=folder, hint="Add --overwrite.", code="E_EXISTS")
             windows = None if several else _window_progress(progress)
-            prediction = _predict_case(predictor, case, root, options, notices, windows=windows)
+            prediction = _predict_case(models, case, root, options, notices, windows=windows)
             done.append(prediction.save(folder, overwrite=overwrite, probabilities=options.probabilities))
             if several and len(pictures) < SHOWN_PICTURES:
                 pictures[case.id] = tile(prediction.scan, prediction.label_map)
@@ -193,7 +194,7 @@ def _find_work(
 
 
 def _predict_case(
-    predictor: AnyPredictor,
+    models: Answering,
     case: Case,
     root: Path,
     options: PredictOptions,
@@ -206,8 +207,8 @@ def _predict_case(
     read_s = time.perf_counter() - start
     inputs = input_files(case, root)
     try:
-        prediction = _predict_scan(predictor, case.id, scan, options, notices, inputs=inputs, windows=windows)
-    except InputError as fault:
+        prediction = _predict_scan(models, case.id, scan, options, notices, inputs=inputs, windows=windows)
+    except (InputError, ModelError) as fault:
         files = case.paths
         fault.file = fault.file or str(files[0] if len(files) == 1 else files[0].parent)
         raise
@@ -216,7 +217,7 @@ def _predict_case(
 
 
 def _predict_scan(
-    predictor: AnyPredictor,
+    models: Answering,
     name: str,
     scan: Scan,
     options: PredictOptions,
@@ -225,6 +226,8 @@ def _predict_scan(
     inputs: tuple[InputFile, ...] = (),
     windows: Callable[[int, int], None] | None = None,
 ) -> Prediction:
+    answerer = models.for_scan(scan)
+    predictor = answerer.predictor
     result = predictor.predict(scan, progress=windows)
     return Prediction(
         case=name,
@@ -234,7 +237,8 @@ def _predict_scan(
         inputs=inputs,
         options=options.lasting(),
         engine=engine_of(predictor),
-        notices=(*notices, *scan.notices, *result.notices),
+        notices=(*notices, *scan.notices, *answerer.notices, *result.notices),
+        choice=answerer.choice,
         timing_s=result.timing_s,
     )
 
@@ -253,13 +257,12 @@ def input_files(case: Case, root: Path) -> tuple[InputFile, ...]:
 
 
 def _finished(
-    folder: Path, case: Case, root: Path, predictor: AnyPredictor, options: PredictOptions
+    folder: Path, case: Case, root: Path, models: Answering, options: PredictOptions
 ) -> dict[str, Any] | None:
     """Return the JSON of a prediction that is complete for the same input, models and options."""
     try:
         facts: dict[str, Any] = json.loads((folder / FACTS_FILE).read_text())
-        answering = [(role, model.fingerprint) for role, model in used_models(predictor)]
-        same_model = [(m["role"], m["sha256"]) for m in facts["models"]] == answering
+        same_model = models.answered(facts)
         same_options = {"segment_all": False, **facts["options"]} == options.lasting()
         outputs = ["report.html", *([facts["segmentation"]["mask"]] if facts["segmentation"] else [])]
         whole = all((folder / name).is_file() for name in outputs)
