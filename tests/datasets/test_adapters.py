@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -281,7 +282,7 @@ def test_turned_stacks_lie_as_nifti_studies_do(tmp_path: Path) -> None:
 def test_a_member_says_what_its_regions_stand_for(tmp_path: Path) -> None:
     write_layout("brats", tmp_path / "brats", patients=1, shape=SMALL)
     write_layout("lgg", tmp_path / "lgg", patients=1, shape=SMALL, size=32)
-    members = [
+    members: list[dict[str, Any]] = [
         {"dataset": {"name": "brats"}, "folder": "brats"},
         {"dataset": {"name": "lgg", "volumes": True}, "folder": "lgg", "known": {"WT": "tumor"}, "only_train": True},
     ]

@@ -25,6 +25,7 @@ class Volume:
 
     def __init__(self, case_id: str, shape: tuple[int, ...], label: str | None = None) -> None:
         self.case_id, self.shape, self.label, self.count = case_id, shape, label, 1
+        self.dataset: str | None = None
 
     def target(self, index: int | None = None) -> NDArray[np.uint8]:
         del index

@@ -43,11 +43,10 @@ def example() -> tuple[Tensor, Tensor]:
 @pytest.mark.parametrize("terms", TERMS, ids=str)
 def test_no_gradient_where_nothing_is_known(terms: LossTerms) -> None:
     logits, target = example()
-    total_loss(terms, logits, target, mode="regions").backward()
-    assert logits.grad is not None
-    assert not bool(logits.grad[1, 1:].any())
-    assert bool((logits.grad[0] != 0).all())
-    assert bool((logits.grad[1, 0] != 0).all())
+    (gradient,) = torch.autograd.grad(total_loss(terms, logits, target, mode="regions"), logits)
+    assert not bool(gradient[1, 1:].any())
+    assert bool((gradient[0] != 0).all())
+    assert bool((gradient[1, 0] != 0).all())
 
 
 @pytest.mark.parametrize("terms", TERMS, ids=str)
@@ -97,7 +96,7 @@ def test_half_the_size_keeps_it_and_counts_only_what_is_there() -> None:
     assert small.shape == (2, 3, 2, 3, 2)
     assert bool((small[1, 1:] == UNKNOWN).all())
     assert int(small[0, 0].sum()) == 1
-    assert set(small[:, 0].unique().tolist()) <= {0, 1}
+    assert set(small[:, 0].flatten().tolist()) <= {0, 1}
 
 
 @pytest.mark.parametrize(
@@ -110,14 +109,14 @@ def test_moving_keeps_it_beyond_the_edge_too(options: dict[str, Any]) -> None:
     moved = augment_batch(image, target, settings, seed=1, variations=[(0, 0), (0, 1)])[1]
     assert moved is not None
     assert bool((moved[1, 1:] == UNKNOWN).all())
-    assert set(moved[0].unique().tolist()) <= {0, 1}
+    assert set(moved[0].flatten().tolist()) <= {0, 1}
     # One sample alone is resampled apart from the others.
     settings = AugmentSettings(rotate_degrees=40.0, rotate_chance=0.5, scale=(0.5, 0.6), scale_chance=0.5)
     many = [(0, position) for position in range(8)]
     eight = augment_batch(image.repeat(4, 1, 1, 1, 1), target.repeat(4, 1, 1, 1, 1), settings, seed=1, variations=many)
     assert eight[1] is not None
     assert bool((eight[1][1::2, 1:] == UNKNOWN).all())
-    assert set(eight[1][0::2].unique().tolist()) <= {0, 1}
+    assert set(eight[1][0::2].flatten().tolist()) <= {0, 1}
 
 
 def test_patches_larger_than_the_image_keep_it() -> None:
