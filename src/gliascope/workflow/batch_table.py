@@ -6,7 +6,7 @@ for a formula are defused with ``'``.
 
 import csv
 import io
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from gliascope.datasets.table import formula_safe
@@ -41,19 +41,27 @@ def table_text(batch: Batch) -> str:
     rows += [{"case": own["case"], "status": "failed", "error": own["code"]} for own in batch.failed]
     rows.sort(key=lambda row: str(row["case"]))
     text = io.StringIO()
-    table = csv.DictWriter(text, _columns(rows), restval="", lineterminator="\r\n")
+    table = csv.DictWriter(text, _columns(batch), restval="", lineterminator="\r\n")
     table.writeheader()
     table.writerows({name: formula_safe(v) if isinstance(v, str) else v for name, v in row.items()} for row in rows)
     return text.getvalue()
 
 
-def _columns(rows: list[dict[str, Any]]) -> list[str]:
-    known = [f"probability_{name}" for name in TUMOR_CLASSES]
-    sizes = [f"{region}_{size}" for region in REGIONS for size in SIZES]
-    fixed = {*FIRST_COLUMNS, *LAST_COLUMNS, *known, *sizes}
-    more = sorted({name for row in rows for name in row if name not in fixed})
-    others = [name for name in more if name.startswith("probability_")]
-    return [*FIRST_COLUMNS, *known, *others, *sizes, *(n for n in more if n not in others), *LAST_COLUMNS]
+def _columns(batch: Batch) -> list[str]:
+    answers = [facts["classification"] for facts in batch.cases if facts["classification"]]
+    masks = [facts["segmentation"] for facts in batch.cases if facts["segmentation"]]
+    classes = {name for answer in answers for name in answer["probabilities"]}
+    regions = {name for mask in masks for name in mask["regions"]}
+    return [
+        *FIRST_COLUMNS,
+        *(f"probability_{name}" for name in _known_first(TUMOR_CLASSES, classes)),
+        *(f"{region}_{size}" for region in _known_first(tuple(REGIONS), regions) for size in SIZES),
+        *LAST_COLUMNS,
+    ]
+
+
+def _known_first(known: tuple[str, ...], found: Collection[str]) -> tuple[str, ...]:
+    return (*known, *sorted(set(found) - set(known)))
 
 
 def _row(facts: Mapping[str, Any], status: str) -> dict[str, Any]:
