@@ -37,9 +37,10 @@ def main(given: Sequence[str] | None = None) -> None:
         if find_spec(package) is None:
             bench.skip(f"{name}: {package} is not installed.")
             continue
-        figures = work(prediction, reference)
-        told = ", ".join(f"{value:.4g}" for value in figures)
-        bench.add(measured(name, partial(work, prediction, reference), chosen.repeats, note=told))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # some call what NumPy, SciPy or they themselves have deprecated
+            told = ", ".join(f"{value:.4g}" for value in work(prediction, reference))
+            bench.add(measured(name, partial(work, prediction, reference), chosen.repeats, note=told))
     bench.deliver(chosen.output)
 
 
@@ -56,13 +57,11 @@ def _monai(prediction: Mask, reference: Mask) -> Figures:
     from monai.metrics.surface_distance import compute_average_surface_distance
 
     ours, theirs = (torch.from_numpy(mask)[None, None].float() for mask in (prediction, reference))
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # MONAI 1.6 calls a part of its own that it has deprecated
-        return (
-            float(compute_dice(ours, theirs)),
-            float(compute_hausdorff_distance(ours, theirs, percentile=95, include_background=True)),
-            float(compute_average_surface_distance(ours, theirs, symmetric=True, include_background=True)),
-        )
+    return (
+        float(compute_dice(ours, theirs)),
+        float(compute_hausdorff_distance(ours, theirs, percentile=95, include_background=True)),
+        float(compute_average_surface_distance(ours, theirs, symmetric=True, include_background=True)),
+    )
 
 
 def _medpy(prediction: Mask, reference: Mask) -> Figures:
