@@ -101,6 +101,8 @@ class RunConfig(Settings):
     """How many cases the source had in each part, where it says so: as many of ours are taken for the same data."""
     differs: str = ""
     """Why our figure may differ from the source's: data, first weights, what it leaves open."""
+    limits: tuple[str, ...] = ()
+    """What the model cannot do and where it fails, one sentence each, for its card."""
     variants: dict[str, dict[str, Any]] = Field(default_factory=dict)
     """Further runs of the same experiment: ``a.b = value`` settings by name of the variant."""
 
@@ -116,7 +118,7 @@ class RunConfig(Settings):
 
     def resolved(self) -> dict[str, Any]:
         """Return what a run depends on, as plain data: all but what only tells about it."""
-        return self.model_dump(mode="json", exclude={"reported", "reported_cases", "differs", "variants"})
+        return self.model_dump(mode="json", exclude={"reported", "reported_cases", "differs", "limits", "variants"})
 
     def checked(self) -> "RunConfig":
         """Return itself when its parts fit together.

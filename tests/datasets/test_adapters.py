@@ -14,6 +14,7 @@ from gliascope.datasets.lgg import LggSettings
 from gliascope.datasets.phantom_layouts import write_layout
 from gliascope.datasets.union import Member, UnionSettings
 from gliascope.errors import InputError, LabelError
+from gliascope.settings import load_settings
 
 SMALL = (16, 16, 8)
 
@@ -259,3 +260,9 @@ def test_real_folders(data_root: Path) -> None:
     for case in (four[0], figshare[0], lgg[0]):
         case.read()
     lgg[0].read_pair()
+
+
+def test_the_licence_of_a_union_is_that_of_every_member_once() -> None:
+    members = [{"folder": "a", "dataset": {"name": "lgg"}}, {"folder": "b", "dataset": {"name": "lgg"}}]
+    tree = {"name": "union", "members": [*members, {"folder": "c", "dataset": {"name": "figshare"}}]}
+    assert load_settings(UnionSettings, tree).licence == "lgg: CC BY-NC-SA 4.0; figshare: CC BY 4.0"

@@ -1,13 +1,13 @@
 """The U-Net's options give the networks of the source documents, to the last parameter."""
 
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 import torch
 from torch import nn
 
 from gliascope.errors import ConfigError, GeometryError
-from gliascope.models import UNetSettings, count_parameters, load_network_settings
+from gliascope.models import UNetSettings, build_network, count_parameters, load_network_settings
 
 pytestmark = pytest.mark.train
 
@@ -107,3 +107,26 @@ def test_initializers_differ_and_zero_the_biases() -> None:
         assert (kind == "default") == bool(first.bias.any())
     assert len(set(weights.values())) == 4
     assert weights["he_uniform"] == pytest.approx((2 / 9) ** 0.5, rel=0.35)
+
+
+@pytest.mark.parametrize("dimensions", [2, 3])
+def test_a_patch_keeps_the_size_and_works_at_a_fraction_of_it(dimensions: Literal[2, 3]) -> None:
+    settings = UNetSettings(dimensions=dimensions, width=4, depth=2, patch=2)
+    network = settings.build(3, 2).eval()
+    assert settings.divisor == 8
+    seen: list[torch.Size] = []
+    network.encoder[0].register_forward_hook(lambda module, given, out: seen.append(out.shape))
+    image = torch.randn(1, 3, *(16,) * dimensions)
+    assert network(image).shape == (1, 2, *(16,) * dimensions)
+    assert seen[0] == (1, 4, *(8,) * dimensions)
+
+
+def test_without_a_patch_first_weights_stay_what_they_were() -> None:
+    plain = build_network(UNetSettings(width=4, depth=1), 1, 1, seed=1)
+    assert not any(name.startswith("joins") for name in plain.state_dict())
+    assert next(iter(plain.state_dict())).startswith("encoder.0")
+
+
+def test_the_widest_level_is_limited() -> None:
+    assert UNetSettings(width=8, depth=3, widest=24).widths == [8, 16, 24, 24]
+    assert UNetSettings(width=8, depth=3).widths == [8, 16, 32, 64]

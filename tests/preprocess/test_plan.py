@@ -223,3 +223,25 @@ def test_channels_that_are_there_are_never_replaced_by_gray() -> None:
         plan.apply(scan(4, 5, channels=("t2f", "gray")))
     with pytest.raises(GeometryError, match="t1n"):
         Plan(channels=("t1n", "t2f")).apply(scan(4, 5, channels=("gray",)))
+
+
+def test_an_optional_channel_may_be_missing_and_is_zero_then() -> None:
+    plan = Plan(channels=("t1c", "t2f"), optional=("t1c",), steps=(FixedRange(minimum=-1.0, maximum=1.0),))
+    values = np.arange(16, dtype=np.float32).reshape(1, 4, 4)
+    alone = plan.apply(Scan(values, ("t2f",), Grid((4, 4)))).array
+    both = plan.apply(Scan(np.concatenate([values + 1, values]), ("t1c", "t2f"), Grid((4, 4)))).array
+    assert not alone[0].any()
+    np.testing.assert_array_equal(alone[1], both[1])
+    with pytest.raises(GeometryError, match="t2f is missing"):
+        plan.apply(Scan(values, ("t1c",), Grid((4, 4))))
+
+
+def test_at_least_one_optional_channel_is_needed() -> None:
+    plan = Plan(channels=("t1c", "t2f"), optional=("t1c", "t2f"))
+    with pytest.raises(GeometryError, match="missing"):
+        plan.apply(Scan(np.ones((1, 4, 4), dtype=np.float32), ("t2w",), Grid((4, 4))))
+
+
+def test_optional_channels_are_the_plans_own() -> None:
+    with pytest.raises(ConfigError, match="none of the plan's: t2f"):
+        load_settings(Plan, {"channels": ["t2f"], "optional": ["t1c"]})

@@ -7,6 +7,7 @@ from statistics import fmean, stdev
 import pytest
 
 import gliascope
+from gliascope.checkpoint import load_model
 from gliascope.cli import main
 from gliascope.errors import ConfigError, ModelError, UsageError
 from gliascope.workflow.cross_validate import CrossValidation
@@ -83,3 +84,45 @@ def test_a_split_without_folds_is_refused(tmp_path: Path, capsys: pytest.Capture
             main(["train", "demo-segment", "--data", str(tmp_path), "-o", str(tmp_path / "out"), "--fold", fold])
         assert leave.value.code == code
     assert "--fold takes a number" in capsys.readouterr().err
+
+
+FINAL = (
+    *(setting for setting in SMALL if not setting.startswith(("split.", "score."))),
+    *("split.by='patient'", "split.method='kfold'", "split.folds=2", "split.validation=0.0", "training.keep='last'"),
+)
+
+
+def test_the_final_model_learns_from_all_cases_and_tells_the_folds_figures(tmp_path: Path) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("gliascope.workflow.train.run_page", lambda facts: str(facts["name"]))
+        patch.setattr("gliascope.workflow.evaluate_run.evaluation_page", lambda facts, **_: str(facts["name"]))
+        options = {"overrides": FINAL, "cache": tmp_path / "cache", "threads": 1}
+        out = tmp_path / "out"
+        made = gliascope.cross_validate("demo-segment", tmp_path / "data", out, final=True, **options)
+    folds = made.facts["pooled"]
+    tested = [run["cases"]["test"] for run in made.facts["runs"]]
+    assert folds["cases"] == sum(tested)
+    final = json.loads((out / "final" / "run.json").read_text())
+    assert final["cases"] == {"train": sum(tested), "validation": 0, "test": 0}
+    model = load_model(out / "model")
+    assert model.facts.metrics == {"cross_validation": folds}
+    assert model.facts.training["split"] == "all cases; figures by 2 of 2 folds (by patient, 2 folds)"
+    assert folds["rows"]["tumor"]["dice"]["ci95"] is not None
+    assert (
+        f"| tumor | dice | {folds['rows']['tumor']['dice']['value']:.3f} |" in (out / "model" / "README.md").read_text()
+    )
+    assert (
+        model.weights()["head.weight"].astype("float16").astype("float32").tolist()
+        == model.weights()["head.weight"].tolist()
+    )
+    assert (out / "model" / "openvino" / "model.bin").is_file()
+    assert model.facts.calibration is not None
+    assert model.facts.calibration["part"] == "test cases of the folds"
+
+
+def test_a_final_model_needs_a_recipe_that_keeps_the_last_epoch(tmp_path: Path) -> None:
+    wanting = (*FINAL[:-1], "training.keep='best'", "split.validation=0.3")
+    with pytest.raises(ConfigError, match="needs some to validate"):
+        gliascope.cross_validate("demo-segment", tmp_path / "data", tmp_path / "out", final=True, overrides=wanting)
+    with pytest.raises(SystemExit, match="2"):
+        main(["train", "demo-segment", "--data", str(tmp_path), "-o", str(tmp_path / "run"), "--final"])

@@ -59,6 +59,8 @@ class ModelFacts(Settings):
     """SHA-256 of every other file of the folder, by path."""
     gliascope_version: str = Field(default_factory=lambda: version("gliascope"))
     """The version that wrote the folder."""
+    limits: tuple[str, ...] = ()
+    """What the model cannot do and where it fails, one sentence each."""
     intended_use: str = INTENDED_USE
     """What the model may be used for."""
 

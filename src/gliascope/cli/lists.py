@@ -41,8 +41,11 @@ def models(json: options.Json = None, quiet: options.Quiet = False, debug: optio
 
         rows = list_models()
         none = ["none ships with this version; train one: gliascope recipes"]
-        told = [{**row, "leaks": _leaks(row["leakage"] or {})} for row in rows]
-        columns = ("name", "task", "channels", "leaks", "size_mb")
+        told = [
+            {**row, "leaks": _leaks(row["leakage"] or {}), "figures": "; ".join(map(_figure, row["figures"]))}
+            for row in rows
+        ]
+        columns = ("name", "task", "input", "figures", "leaks", "size_mb")
         session.done({"models": rows}, _table(told, columns) if rows else none)
 
 
@@ -73,6 +76,12 @@ def _leaks(leakage: dict[str, Any]) -> str:
     return f"{leakage['leaking_test_cases']} of {leakage['test_cases']} test cases" if leakage else "none known"
 
 
+def _figure(own: dict[str, Any]) -> str:
+    """Say a figure with its interval: ``WT dice 0.89 (0.86–0.92)``."""
+    ends = f" ({own['ci95'][0]:.3g}–{own['ci95'][1]:.3g})" if own["ci95"] else ""
+    return f"{own['of']} {own['figure']} {own['value']:.3g}{ends}"
+
+
 def _cell(value: Any) -> str:  # noqa: ANN401 - any plain data
     if isinstance(value, list | tuple):
         return " ".join(map(str, value))
@@ -85,6 +94,8 @@ def _doctor_lines(found: dict[str, Any]) -> Iterator[str]:
         yield f"  {name}: {state or 'not installed'}"
     for name, state in found["devices"].items():
         yield f"  {name}: {state}"
+    for name, state in found["models"].items():
+        yield f"  model {name}: {state}"
     for fault in found["missing"]:
         yield f"missing: {fault['what']}. {fault['fix']}"
     if not found["missing"]:

@@ -41,7 +41,8 @@ Spacing = Annotated[
     str | None, typer.Option("--spacing", metavar="MM,…", help="Voxel size of pictures per axis, in mm.")
 ]
 Fold = Annotated[
-    str | None, typer.Option("--fold", metavar="K|all", help="Fold of a split with folds, from 1; or every fold.")
+    str | None,
+    typer.Option("--fold", metavar="K|K,K,…|all", help="Fold of a split with folds, from 1; several; or every fold."),
 ]
 NoStack = Annotated[bool, typer.Option("--no-stack", help="Take every folder of pictures as a batch.")]
 
@@ -78,14 +79,16 @@ def millimeters(text: str | None) -> tuple[float, ...] | None:
     return values
 
 
-def fold_number(text: str | None) -> int | None:
-    """Return the number of a fold.
+def fold_numbers(text: str | None) -> tuple[int, ...] | None:
+    """Return the numbers of folds: none of ``all``, one of ``K``, several of ``K,K``; None where nothing is asked.
 
     Raises:
-        UsageError: It is none.
+        UsageError: One is no number from 1, or stands twice.
     """
-    if text is None:
-        return None
-    if not text.isdecimal() or int(text) < 1:
-        raise UsageError(f"--fold takes a number from 1, or all; got '{text}'", hint="Write --fold 2.")
-    return int(text)
+    if text is None or text == "all":
+        return None if text is None else ()
+    parts = text.split(",")
+    if not all(part.isdecimal() and int(part) >= 1 for part in parts) or len(set(parts)) < len(parts):
+        cause = f"--fold takes numbers from 1, each once, or all; got '{text}'"
+        raise UsageError(cause, hint="Write --fold 2, --fold 1,2,3 or --fold all.")
+    return tuple(int(part) for part in parts)

@@ -1,5 +1,6 @@
 """Commands that use a model: predict, check, export."""
 
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
@@ -18,12 +19,12 @@ def predict(
     ] = None,
     output: options.Output = Path("predictions"),
     model: Annotated[
-        str, typer.Option(metavar="NAME|DIR", help="A model, system or run folder, or a model's name.")
+        str, typer.Option(metavar="NAME|DIR", help="A model, system or run folder, or a model's name; auto: by input.")
     ] = "auto",
     segmenter: Annotated[
         str | None, typer.Option(metavar="NAME|DIR", help="Segments what --model, a classifier, calls a tumor.")
     ] = None,
-    task: Annotated[str, typer.Option(metavar="auto|classify|segment", help="One part of a system.")] = "auto",
+    task: Annotated[str, typer.Option(metavar="auto|classify|segment", help="Class, mask, or what fits.")] = "auto",
     segment_all: Annotated[
         bool, typer.Option("--segment-all", help="With a classifier and a segmenter: segment whatever the class.")
     ] = False,
@@ -48,6 +49,7 @@ def predict(
 
     [b]Examples[/b]
 
+      gliascope predict study/ slice.jpg -o out
       gliascope predict study/ -o out --model runs/glioma
       gliascope predict slice.png scans/ -o out --model runs/classifier
       gliascope predict slice.png -o out --model runs/classifier --segmenter runs/segmenter
@@ -95,6 +97,9 @@ def _prediction_lines(result: dict[str, Any], output: Path) -> Iterator[str]:
         yield f"{case['case']}: {figures}"
     if len(result["cases"]) > 20:
         yield f"… and {len(result['cases']) - 20} more"
+    reasons = Counter(case["choice"]["why"] for case in result["cases"] if case.get("choice"))
+    for why, number in reasons.items():
+        yield f"chosen for {number} cases: {why}" if len(result["cases"]) > 1 else f"chosen: {why}"
     counts = result["counts"]
     if counts["kept"]:
         yield f"{counts['kept']} were complete already and were kept"

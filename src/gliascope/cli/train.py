@@ -37,6 +37,10 @@ def train(
             help="Divide by patient instead; where none are known, by content without copies.",
         ),
     ] = False,
+    final: Annotated[
+        bool,
+        typer.Option("--final", help="With --fold all: then train on every case; the folds' figures are on its card."),
+    ] = False,
     trained: Annotated[
         list[Path] | None,
         typer.Option(
@@ -60,6 +64,7 @@ def train(
       gliascope train my.toml --data ROOT -o runs/my --set training.epochs=5
       gliascope train my.toml --data ROOT -o runs/honest --by-patient
       gliascope train s3-unet --data ROOT -o runs/s3-unet --fold all
+      gliascope train lgg-flair --data data/lgg-mri-segmentation -o runs/lgg-flair --fold all --final
       gliascope train s3-cascade --data ROOT -o runs/s3-cascade --trained runs/s3-vote --trained runs/s3-unet/fold-1
     """
     with Session(json=json, quiet=quiet, debug=debug) as session:
@@ -67,14 +72,18 @@ def train(
         how |= {"allow_leakage": allow_leakage, "by_patient": by_patient}
         how |= {"device": device, "threads": threads, "cache": cache}
         how |= {"progress": session.progress, "announce": (lambda line: None) if quiet else session.say}
-        if fold == "all" and trained:
-            raise UsageError("--trained and --fold all exclude each other", hint="Train one fold of a system.")
-        if fold == "all":
-            _train_folds(session, (recipe, data, output), split, how)
+        folds = options.fold_numbers(fold)
+        several = folds is not None and len(folds) != 1
+        if several and trained:
+            raise UsageError("--trained and several folds exclude each other", hint="Train one fold of a system.")
+        if final and not several:
+            raise UsageError("--final follows several folds", hint="Add --fold all.")
+        if several:
+            _train_folds(session, (recipe, data, output), split, {**how, "folds": folds, "final": final})
             return
         from gliascope.workflow.train import train as train_recipe
 
-        own: dict[str, Any] = {"fold": options.fold_number(fold), "split": split, "trained": trained or ()}
+        own: dict[str, Any] = {"fold": folds[0] if folds else None, "split": split, "trained": trained or ()}
         run = train_recipe(recipe, data, output, **own, **how)
         session.warn(run.facts["warnings"])
         session.done({"run": str(output), "model": str(run.model), **run.facts}, _run_lines(run.facts, output))
@@ -85,7 +94,7 @@ def _train_folds(session: Session, places: tuple[str, Path, Path], split: Path |
     from gliascope.workflow.cross_validate import cross_validate
 
     if split is not None:
-        raise UsageError("--split and --fold all exclude each other", hint="A table is one split, not several.")
+        raise UsageError("--split and several folds exclude each other", hint="A table is one split, not several.")
     found = cross_validate(*places, **how)
     session.warn(found.facts["warnings"])
     session.done({"output": str(found.folder), **found.facts}, _fold_lines(found.facts, found.folder))
@@ -100,6 +109,8 @@ def _fold_lines(facts: dict[str, Any], output: Path) -> Iterator[str]:
                 spread = "" if own["sd"] is None else f" ± {own['sd']:.4f}"
                 yield f"  {part.replace('-', ' ')}: {name} {own['mean']:.4f}{spread}"
     yield f"open {output / 'report.html'}"
+    if (output / "model").is_dir():
+        yield f"next: gliascope predict INPUT --model {output}"
 
 
 def _run_lines(facts: dict[str, Any], output: Path) -> Iterator[str]:

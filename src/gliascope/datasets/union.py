@@ -112,3 +112,9 @@ class UnionSettings(Settings):
             if one.id == two.id:
                 raise InputError(f"gives case {one.id} twice", file=root, hint="Give each member its own classes.")
         return cases
+
+    @property
+    def licence(self) -> str:
+        """The licence of every member, each data set once."""
+        each = {member.dataset.card.name: member.dataset.card.licence for member in self.members}
+        return "; ".join(f"{name}: {licence}" for name, licence in each.items())

@@ -36,6 +36,8 @@ class UNetSettings(Settings):
     """Voxel axes: 2 for slices and pictures, 3 for volumes."""
     width: PositiveInt = 32
     """Channels after the first block; doubled at every level."""
+    widest: PositiveInt | None = None
+    """Most channels of a level, where doubling would give more; none: no limit."""
     depth: int = Field(default=4, ge=1, le=7)
     """Number of poolings."""
     convs: PositiveInt = 2
@@ -61,6 +63,9 @@ class UNetSettings(Settings):
     """First weights."""
     plain_last: bool = False
     """The last convolution before the head has neither normalization nor activation."""
+    patch: PositiveInt = 1
+    """Voxels per axis that the first convolution joins to one and the last spreads again: with 2 the network between
+    them works at half the resolution, for a quarter (2-D) or an eighth (3-D) of the arithmetic."""
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
@@ -69,14 +74,20 @@ class UNetSettings(Settings):
             raise ValueError(f"dropout needs one value or {self.depth + 1} (one per level), got {len(rates)}")
         if any(rate >= 1 for rate in rates):
             raise ValueError("dropout must be below 1")
-        if self.norm == "group" and self.width % self.groups:
-            raise ValueError(f"groups ({self.groups}) must divide width ({self.width})")
+        if self.norm == "group" and any(width % self.groups for width in self.widths):
+            raise ValueError(f"groups ({self.groups}) must divide the channels of every level, {self.widths}")
         return self
 
     @property
     def divisor(self) -> int:
         """Every voxel axis of the input must be a multiple of it."""
-        return int(2**self.depth)
+        return int(self.patch * 2**self.depth)
+
+    @property
+    def widths(self) -> list[int]:
+        """Channels of every level, from the first block to the bottom."""
+        most = self.widest or self.width * 2**self.depth
+        return [min(self.width * 2**level, most) for level in range(self.depth + 1)]
 
     def dropout_at(self, level: int) -> float:
         """Return the dropout of the block at one level; ``depth`` is the bottom."""
@@ -104,8 +115,9 @@ class UNet(nn.Module):
         self.dimensions = settings.dimensions
         self.divisor = settings.divisor
         self.add = settings.skip == "add"
-        widths = [settings.width * 2**level for level in range(settings.depth + 1)]
-        sources = [in_channels, *widths]
+        widths = settings.widths
+        self.joins = _joining(settings, in_channels)
+        sources = [in_channels if settings.patch == 1 else settings.width, *widths]
         self.encoder = nn.ModuleList(_block(settings, sources[i], widths[i], i) for i in range(settings.depth))
         self.pool = nn.MaxPool2d(2) if settings.dimensions == 2 else nn.MaxPool3d(2)
         self.bottom = _block(settings, sources[-2], widths[-1], settings.depth)
@@ -117,7 +129,7 @@ class UNet(nn.Module):
             joined = widths[level] if self.add else arriving + widths[level]
             plain = settings.plain_last and level == 0
             self.decoder.append(_block(settings, joined, widths[level], level, plain_last=plain))
-        self.head = CONVOLUTIONS[settings.dimensions](widths[0], out_channels, 1)
+        self.head = _head(settings, out_channels)
         initialize(self, settings.initializer)
 
     def forward(self, image: Tensor) -> Tensor:
@@ -130,7 +142,7 @@ class UNet(nn.Module):
             tuple(image.shape), channels=self.in_channels, dimensions=self.dimensions, divisor=self.divisor
         )
         skips: list[Tensor] = []
-        features = image
+        features = self.joins(image)
         for block in self.encoder:
             features = block(features)
             skips.append(features)
@@ -141,6 +153,20 @@ class UNet(nn.Module):
             features = block(features + skip if self.add else torch.cat((features, skip), dim=1))
         logits: Tensor = self.head(features)
         return logits
+
+
+def _joining(settings: UNetSettings, in_channels: int) -> nn.Module:
+    """Return what makes one voxel of the network of each patch of the image."""
+    if settings.patch == 1:
+        return nn.Identity()
+    return CONVOLUTIONS[settings.dimensions](in_channels, settings.width, settings.patch, stride=settings.patch)
+
+
+def _head(settings: UNetSettings, out_channels: int) -> nn.Module:
+    """Return what makes logits of the last features, for every voxel of the image."""
+    if settings.patch == 1:
+        return CONVOLUTIONS[settings.dimensions](settings.width, out_channels, 1)
+    return TRANSPOSED[settings.dimensions](settings.width, out_channels, settings.patch, stride=settings.patch)
 
 
 def _block(

@@ -48,6 +48,19 @@ def head_mask(array: NDArray[np.float32]) -> NDArray[np.bool_]:
     return _filled(_largest(bright))
 
 
+def is_stripped(array: NDArray[np.float32]) -> bool:
+    """Say whether the background has been set to exactly 0, as around a brain whose skull was removed.
+
+    Args:
+        array: Intensities as read, shape ``(C, *S)``.
+    """
+    signal: NDArray[np.bool_] = (array != 0).any(axis=0)
+    if not signal.any():
+        return False
+    box = bounding_box(signal)
+    return _background_removed(array[(slice(None), *box)], signal[box], signal.size)
+
+
 def bounding_box(mask: NDArray[np.bool_]) -> tuple[slice, ...]:
     """Return the smallest box that holds a mask; empty slices for an empty mask."""
     box = []

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from gliascope.errors import GeometryError, Notice
 from gliascope.preprocess.contour import CropContour
@@ -86,13 +86,15 @@ class Plan(Settings):
     """
 
     channels: tuple[str, ...] = Field(min_length=1)
-    """The network's channels by name, in its order. ``gray`` also takes color pictures."""
+    """The network's channels by name, in its order. ``gray`` also takes color pictures, and one contrast."""
     steps: tuple[Step, ...] = ()
     """What is done, in order."""
     per_slice: bool = False
     """Every axial slice goes through the steps alone (2-D networks on volumes and stacks)."""
     gray_as_all: bool = False
     """A picture that has none of the channels but is gray, or becomes so by its luminance, stands for each of them."""
+    optional: tuple[str, ...] = ()
+    """Channels that a scan may lack: each is 0 in the prepared image then. One of the plan's channels must be there."""
 
     @field_validator("channels")
     @classmethod
@@ -100,6 +102,15 @@ class Plan(Settings):
         if len(set(channels)) != len(channels):
             raise ValueError(f"a channel is named twice in {channels}")
         return channels
+
+    @model_validator(mode="after")
+    def _check_optional(self) -> "Plan":
+        if self.optional and self.in_channels != len(self.channels):
+            raise ValueError("a plan that replicates its channel has no optional ones")
+        unknown = [name for name in self.optional if name not in self.channels]
+        if unknown:
+            raise ValueError(f"optional channel '{unknown[0]}' is none of the plan's: {', '.join(self.channels)}")
+        return self
 
     @field_validator("steps")
     @classmethod
@@ -128,14 +139,15 @@ class Plan(Settings):
         shape = scan.grid.shape
         if not (self.per_slice and scan.is_volume):
             frame = self._run(array, _spacing(scan.grid, len(shape)))
-            return Prepared(frame.array, frame.spacing_mm, Trace(shape, (frame.moves,), per_slice=False), notices)
+            trace = Trace(shape, (frame.moves,), per_slice=False)
+            return Prepared(self._blank(frame.array, scan), frame.spacing_mm, trace, notices)
         in_plane = _spacing(scan.grid, 2)
         frames = [self._run(np.ascontiguousarray(array[..., k]), in_plane) for k in range(shape[2])]
         _check_same_shape(frames)
         stacked = np.stack([frame.array for frame in frames], axis=-1)
         spacing_mm = _stacked_spacing(frames[0].spacing_mm, _spacing(scan.grid, len(shape)))
         trace = Trace(shape, tuple(frame.moves for frame in frames), per_slice=True)
-        return Prepared(stacked, spacing_mm, trace, notices)
+        return Prepared(self._blank(stacked, scan), spacing_mm, trace, notices)
 
     def apply_labels(self, labels: NDArray[np.uint8], trace: Trace) -> NDArray[np.uint8]:
         """Lead label numbers of shape ``(*S)`` the same way as the scan (nearest voxel; outside: 0).
@@ -184,8 +196,25 @@ class Plan(Settings):
             weights = np.array(tuple(LUMINANCE.values()), dtype=np.float32)
             gray = np.tensordot(weights, colors, axes=1)[None]
             return np.repeat(gray, len(self.channels), axis=0), (*scan.notices, *_look_at_colors(colors))
+        if self.channels == ("gray",) and len(scan.channels) == 1 and not scan.is_volume:
+            return scan.array.astype(np.float32, copy=False), scan.notices  # a picture of one contrast is gray
+        if missing := self._missing(scan):
+            filled = np.zeros((len(self.channels), *scan.grid.shape), dtype=np.float32)
+            there = tuple(name for name in self.channels if name not in missing)
+            filled[[self.channels.index(name) for name in there]] = scan.select(there).array
+            return filled, scan.notices
         picked = scan if scan.channels == self.channels else scan.select(self.channels)
         return picked.array.astype(np.float32, copy=False), scan.notices
+
+    def _missing(self, scan: Scan) -> tuple[str, ...]:
+        """Return the channels that the scan lacks and may lack; none where one that it needs is missing."""
+        lacking = tuple(name for name in self.channels if name not in scan.channels)
+        return lacking if set(lacking) <= set(self.optional) and len(lacking) < len(self.channels) else ()
+
+    def _blank(self, prepared: NDArray[np.float32], scan: Scan) -> NDArray[np.float32]:
+        """Set what stands for missing channels to 0, whatever the steps made of it, in place."""
+        prepared[[self.channels.index(name) for name in self._missing(scan)]] = 0.0
+        return prepared
 
     def _run(self, array: NDArray[np.float32], spacing_mm: tuple[float, ...] | None) -> Frame:
         """Run the steps; the array belongs to the scan and is copied before anyone writes into it."""

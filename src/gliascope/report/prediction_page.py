@@ -58,6 +58,7 @@ class PredictionFacts(TypedDict, total=False):
     inputs: list[Mapping[str, str]]
     task: str
     models: list[Mapping[str, str]]
+    choice: Mapping[str, str] | None
     gliascope_version: str
     created: str
     intended_use: str
@@ -186,6 +187,7 @@ def _provenance(facts: Mapping[str, Any], segmentation: Mapping[str, Any]) -> di
             for i in facts.get("inputs") or []
         ],
         "Models": [_model(m) for m in facts.get("models") or []],
+        "Chosen because": (facts.get("choice") or {}).get("why"),
         "Given by hand": _given_by_hand(facts.get("options") or {}),
         "Computed with": ", ".join(str(part) for part in (facts.get("engine") or {}).values()),
         "Mask": segmentation.get("mask"),

@@ -16,6 +16,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from gliascope.settings import Settings
+from gliascope.training.appearance import vary_appearance
 from gliascope.training.draws import UNVARIED, Purpose, Variation, generator
 
 Chance = Annotated[float, Field(ge=0.0, le=1.0)]
@@ -46,6 +47,15 @@ class AugmentSettings(Settings):
     noise_sd: NonNegativeFloat = 0.0
     """Standard deviation of Gaussian noise, in the prepared image's units."""
     noise_chance: Chance = 1.0
+    gamma: NonNegativeFloat = 0.0
+    """Values, brought to 0…1 by each channel's own range and back, are raised to a power between 1 / (1 + this) and
+    1 + this; its logarithm is drawn evenly."""
+    gamma_chance: Chance = 1.0
+    coarsen: float = Field(default=1.0, gt=0.0, le=1.0)
+    """Least share of the resolution that is left: the image is made smaller and larger again."""
+    coarsen_chance: Chance = 1.0
+    drop_channel: tuple[Chance, ...] = ()
+    """Chance of each channel, in the order of the plan, to be missing (0); one channel always stays."""
     clamp: tuple[float, float] | None = None
     """Least and largest value after brightness, contrast and noise; what lies beyond becomes these."""
 
@@ -61,7 +71,8 @@ class AugmentSettings(Settings):
     def varies(self) -> bool:
         """True where images may be changed at all."""
         strengths = (*self.flip, self.rotate_degrees, self.shift, self.brightness, self.contrast, self.noise_sd)
-        return any(strengths) or self.scale != (1.0, 1.0)
+        more = (self.gamma, *self.drop_channel)
+        return any(strengths) or any(more) or self.scale != (1.0, 1.0) or self.coarsen < 1.0
 
 
 def augment_batch(
@@ -98,6 +109,14 @@ def augment_batch(
     image, target = _flipped(image, flips), None if target is None else _flipped(target, flips)
     image, target = _moved(image, target, matrices, settings.outside)
     image = _noisy(_revalued(image, intensities), settings, seed=seed, variations=variations)
+    image = vary_appearance(
+        image,
+        gamma=(settings.gamma, settings.gamma_chance),
+        coarsen=(settings.coarsen, settings.coarsen_chance),
+        drop=settings.drop_channel,
+        seed=seed,
+        variations=variations,
+    )
     return image if settings.clamp is None else image.clamp(*settings.clamp), target
 
 

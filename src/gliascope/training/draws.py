@@ -30,6 +30,8 @@ class Purpose(IntEnum):
     """Noise added to an item."""
     STEP = 5
     """Dropout of one training step."""
+    APPEARANCE = 6
+    """How an item looks: gamma, resolution, missing channels."""
 
 
 def generator(seed: int, purpose: Purpose, *, epoch: int, position: int = 0) -> np.random.Generator:

@@ -13,7 +13,7 @@ from gliascope.training.augment import augment_batch
 from gliascope.training.data import Batch
 from gliascope.training.draws import Purpose, drawn_seed
 from gliascope.training.losses import total_loss
-from gliascope.training.outputs import Outputs
+from gliascope.training.outputs import Mode, Outputs
 from gliascope.training.parts import Parts
 from gliascope.training.scores import Scores, Tally
 from gliascope.training.settings import TrainingSettings
@@ -67,6 +67,17 @@ class Learner(pl.LightningModule):
         """Return the optimizer; the learning rate is set at the start of every epoch."""
         return self.settings.optimizer.build(self.network.parameters())
 
+    def configure_gradient_clipping(
+        self,
+        optimizer: torch.optim.Optimizer,
+        gradient_clip_val: float | None = None,
+        gradient_clip_algorithm: str | None = None,
+    ) -> None:
+        """Shorten the gradient; Lightning itself refuses to beside a fused optimizer, for a scaling that bf16 lacks."""
+        del optimizer, gradient_clip_algorithm
+        if gradient_clip_val is not None:
+            nn.utils.clip_grad_norm_(self.network.parameters(), gradient_clip_val)
+
     def on_train_start(self) -> None:
         """Give restored optimizer state the layout of its weights, so that a resumed step is the same step."""
         for optimizer in self.trainer.optimizers:
@@ -100,6 +111,8 @@ class Learner(pl.LightningModule):
         del dataloader_idx
         image, target = batch["image"], batch["target"]
         if self.trainer.training:
+            if self.current_epoch < self.settings.coarse_epochs:
+                image, target = halved(image, target, self.outputs.mode)
             moves = None if self.outputs.mode == "label" else target
             image, moved = augment_batch(
                 image,
@@ -182,6 +195,22 @@ class Learner(pl.LightningModule):
             cause = f"prepared images of {_some(broken)} hold values that are no numbers ({where})"
             return InputError(cause, hint="Check these cases with gliascope check.", code="E_NAN")
         return _diverged(f"the loss is no longer a number ({where}; cases {_some(names)})")
+
+
+def halved(image: Tensor, target: Tensor, mode: Mode) -> tuple[Tensor, Tensor]:
+    """Return a batch at half the size along every axis; an odd last row is left out.
+
+    Args:
+        image: ``(B, C, *S)``; means of two voxels per axis.
+        target: ``(B, T, *S)``; regions keep what fills at least half of a new voxel, classes every second voxel.
+        mode: ``regions`` or ``classes``.
+    """
+    pool = functional.avg_pool2d if image.dim() == 4 else functional.avg_pool3d
+    small = pool(image, 2)
+    if mode == "regions":
+        return small, (pool(target.float(), 2) >= 0.5).to(target.dtype)
+    every_second = (slice(None), slice(None), *(slice(0, 2 * n, 2) for n in small.shape[2:]))
+    return small, target[every_second]
 
 
 def padded_logits(network: nn.Module, image: Tensor) -> Tensor:

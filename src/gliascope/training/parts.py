@@ -78,9 +78,15 @@ def gather_parts(
     if not validation:
         _check_unvalidated(settings)
     _check_sampling(settings, outputs)
+    if settings.coarse_epochs and outputs.mode == "label":
+        raise ConfigError("training.coarse_epochs: classifiers take images of one size", hint="Leave it out.")
     patch = _checked_patch(network, train[0].shape, settings)
     training, sampler = training_items(train, outputs, settings.sampling, patch=patch, seed=seed)
     image = (train[0].shape[0], *patch) if patch is not None else train[0].shape
+    if settings.coarse_epochs and any(length // 2 % getattr(network, "divisor", 1) for length in image[1:]):
+        cause = f"training.coarse_epochs: half of {'x'.join(map(str, image[1:]))} does not fit the network"
+        hint = f"Use sizes that are multiples of {2 * getattr(network, 'divisor', 1)}."
+        raise ConfigError(cause, hint=hint)
     largest = max((sample.shape for sample in validation), key=math.prod, default=image)
     whole = patch is None or math.prod(largest[1:]) <= settings.whole_volume_voxels
     scored = Items(validation, outputs, seed=seed, patch=None if whole else patch)

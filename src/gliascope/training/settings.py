@@ -37,6 +37,9 @@ class TrainingSettings(Settings):
     """Largest norm of the gradient; longer ones are shortened to it."""
     augment: AugmentSettings = AugmentSettings()
     sampling: SamplingSettings = SamplingSettings()
+    coarse_epochs: NonNegativeInt = 0
+    """First epochs that train on images of half the size along every axis, which is four or eight times as fast; for
+    segmenters, which take any size."""
     patch_size: tuple[PositiveInt, ...] | None = None
     """Size of random patches, for volumes; none: whole prepared images."""
     keep: Literal["best", "last"] = "best"

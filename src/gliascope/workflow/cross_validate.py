@@ -4,20 +4,28 @@ import shutil
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gliascope.datasets.split_settings import FOLDED
 from gliascope.errors import ConfigError, UsageError
 from gliascope.files import atomic
+from gliascope.preprocess.cache import default_cache_folder
 from gliascope.report.folds_page import folds_page
 from gliascope.workflow.extras import require_training
+from gliascope.workflow.final_model import FINAL_FOLDER, check_final, ship_final, write_all_cases
 from gliascope.workflow.finished_runs import finished_run
 from gliascope.workflow.output_place import check_outside
+from gliascope.workflow.pooled_folds import pooled_over_folds
 from gliascope.workflow.progress import ProgressCallback, silent
 from gliascope.workflow.provenance import made
 from gliascope.workflow.run_figures import figures_of, spread_over_folds
+from gliascope.workflow.run_folder import RUN_FILE, is_run
 from gliascope.workflow.run_steps import Means, scored_parts
 from gliascope.workflow.train import train
+from gliascope.workflow.training_data import TrainingData
+
+if TYPE_CHECKING:
+    from gliascope.config import RunConfig
 
 FOLDS_FILE, PAGE_FILE = "folds.json", "report.html"
 PARTS = ("validation", "test")
@@ -43,6 +51,7 @@ def cross_validate(
     resume: bool = False,
     overwrite: bool = False,
     allow_leakage: bool = False,
+    final: bool = False,
     device: str = "auto",
     threads: int | None = None,
     cache: str | Path | None = None,
@@ -61,6 +70,7 @@ def cross_validate(
         resume: Keep the folds that are finished, and go on with one that was interrupted.
         overwrite: Replace all folds.
         allow_leakage: Train although copies or patients cross the split; every output says so.
+        final: Then train on every case, and make ``output/model`` with the folds' figures on its card.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
         threads: CPU threads; None: all cores.
         cache: Where prepared images are kept; None: the user's cache folder.
@@ -68,7 +78,7 @@ def cross_validate(
         announce: Told in a sentence what happens.
 
     Raises:
-        ConfigError: The recipe's split has no folds, or not this one.
+        ConfigError: The recipe's split has no folds, or not this one; or ``final`` is asked and it needs to validate.
         UsageError: Folds are there and neither ``resume`` nor ``overwrite`` was given.
         GliascopeError: As ``train`` and ``evaluate`` raise; folds that are done stay.
     """
@@ -80,6 +90,8 @@ def cross_validate(
     if config.split.method not in FOLDED:
         hint = f"Set split.method to one of {', '.join(FOLDED)}, or leave --fold out."
         raise ConfigError(f"split method '{config.split.method}' has no folds to go through", hint=hint, code="E_FOLD")
+    if final:
+        check_final(config)
     wanted = tuple(folds or range(1, config.split.folds + 1))
     check_outside(output, [Path(data)])
     _check_free(output, resume=resume, overwrite=overwrite)
@@ -98,7 +110,35 @@ def cross_validate(
         scored = scored_parts(folder, facts, PARTS, config.score, means=means, data=Path(data), masks=masks)
         for name, found in scored.items():
             evaluations.setdefault(name, {})[fold] = found
-    return summed_up(output, runs, evaluations, folds=config.split.folds)
+    done = summed_up(output, runs, evaluations, folds=config.split.folds)
+    if final:
+        announce("all cases")
+        done.facts["warnings"] += _final(recipe, config, Path(data), done, means, overrides=overrides, resume=resume)
+        atomic.write_json(output / FOLDS_FILE, done.facts)
+    return done
+
+
+def _final(
+    recipe: str | Path,
+    config: "RunConfig",
+    data: Path,
+    found: CrossValidation,
+    means: Means,
+    *,
+    overrides: tuple[str, ...],
+    resume: bool,
+) -> list[dict[str, str]]:
+    """Train on every case and make the model folder; return warnings."""
+    output = found.folder
+    folders = {own["fold"]: output / own["folder"] for own in found.facts["runs"]}
+    table = write_all_cases(output, next(iter(folders.values())))
+    place = output / FINAL_FOLDER
+    if not (resume and (place / RUN_FILE).is_file()):
+        train(
+            recipe, data, place, split=table, overrides=overrides, resume=resume and is_run(place), **means.to_train()
+        )
+    material = TrainingData(config, data, Path(means.cache or default_cache_folder()), means.threads, means.progress)
+    return ship_final(output, material, folders, found.facts["pooled"], device=means.device)[1]
 
 
 def summed_up(
@@ -114,6 +154,7 @@ def summed_up(
     """
     whole = {name: own for name, own in evaluations.items() if len(own) == len(runs)}
     first = next(iter(runs.values()))
+    tested = [own for name, parts in whole.items() if name == "test" for own in parts.values()]
     warnings = dict.fromkeys(tuple(warning.items()) for own in runs.values() for warning in own["warnings"])
     facts = {
         **{key: first[key] for key in ("name", "recipe", "source", "task", "dataset", "network")},
@@ -124,11 +165,24 @@ def summed_up(
         "parts": {
             name: spread_over_folds([figures_of(found) for found in own.values()]) for name, own in whole.items()
         },
+        "pooled": _pooled(tested, runs, folds) if _apart(tested) else None,
         "warnings": [dict(items) for items in warnings],
     }
     atomic.write_json(output / FOLDS_FILE, facts)
     atomic.write_text(output / PAGE_FILE, folds_page(facts))
     return CrossValidation(output, facts)
+
+
+def _apart(evaluations: Sequence[dict[str, Any]]) -> bool:
+    """Say whether no case is tested twice, so that all of them can be taken together."""
+    names = [row["case"] for own in evaluations for row in own["cases"]]
+    return len(names) > 0 and len(set(names)) == len(names)
+
+
+def _pooled(evaluations: Sequence[dict[str, Any]], runs: dict[int, dict[str, Any]], folds: int) -> dict[str, Any]:
+    """Return the figures over all test cases, and what they stand on."""
+    split = next(iter(runs.values()))["split"].partition(", fold ")[0]
+    return {"folds": f"{len(runs)} of {folds} folds ({split})", **pooled_over_folds(evaluations)}
 
 
 def _run_facts(fold: int, facts: dict[str, Any]) -> dict[str, Any]:

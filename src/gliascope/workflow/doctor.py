@@ -6,6 +6,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from gliascope.checkpoint import load_any
+from gliascope.errors import GliascopeError
 from gliascope.preprocess.cache import default_cache_folder
 from gliascope.workflow.model_choice import shipped_models
 from gliascope.workflow.provenance import code_version, machine
@@ -20,6 +22,10 @@ NETWORKS = {
     "einops": "einops",
 }
 """What networks beyond our own are built from: the package to install and the module that it brings."""
+
+
+WHOLE = "whole"
+"""Said of a shipped model whose files are all there and unchanged."""
 
 
 def doctor() -> dict[str, Any]:
@@ -39,6 +45,12 @@ def doctor() -> dict[str, Any]:
     memory_gb = psutil.virtual_memory().available / 1e9
     if memory_gb < 2:
         missing.append({"what": f"memory ({memory_gb:.1f} GB available)", "fix": "Close other programs."})
+    models = _models()
+    missing += [
+        {"what": f"the shipped model {name} as it was ({state})", "fix": "Install Gliascope again."}
+        for name, state in models.items()
+        if state != WHOLE
+    ]
     return {
         "gliascope": code_version(),
         "machine": machine(),
@@ -47,9 +59,21 @@ def doctor() -> dict[str, Any]:
         "memory_available_gb": round(memory_gb, 1),
         "disk_free_gb": round(free_gb, 1),
         "cache": str(default_cache_folder()),
-        "models": sorted(shipped_models()),
+        "models": models,
         "missing": missing,
     }
+
+
+def _models() -> dict[str, str]:
+    """Read every shipped model and compare each file with its hash; say ``whole``, or what is wrong."""
+    states = {}
+    for name, folder in shipped_models().items():
+        try:
+            load_any(folder)
+            states[name] = WHOLE
+        except GliascopeError as fault:
+            states[name] = f"{Path(fault.file).name} {fault.cause}"
+    return states
 
 
 def _installed(name: str) -> str | None:

@@ -55,7 +55,7 @@ def evaluate_run(
     """Predict and score one part of a run's split; return the ``evaluate`` JSON and the page."""
     facts = read_run(run)
     model = load_any(run / MODEL_FOLDER)
-    cases, part_notices = _cases_of_run(run, facts, split, data)
+    cases, part_notices = cases_of_run(run, facts, split, data)
     predictor = open_predictor(model, **predictor_options)
     part = f"{split} of: {facts['split']}"
     mistakes = MistakeGallery()
@@ -88,9 +88,15 @@ def _spacing_of_recipe(run: Path) -> tuple[float, ...] | None:
     return None if given is None else tuple(map(float, given))
 
 
-def _cases_of_run(
+def cases_of_run(
     run: Path, facts: dict[str, Any], split: str, data: str | Path | None
 ) -> tuple[tuple[Case, ...], tuple[Notice, ...]]:
+    """Return the cases of one part of a run, and what is to be said of them.
+
+    Raises:
+        InputError: The data is not there, or the run has no such cases.
+        UsageError: There is no such part.
+    """
     dataset = dataset_of(read_config(run), str(run / CONFIG_FILE))
     root = Path(facts["data"] if data is None else data)
     if not root.is_dir():

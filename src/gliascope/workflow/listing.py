@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from gliascope.checkpoint import AnyModel, ModelFolder, load_any
 from gliascope.datasets import DATASETS
+from gliascope.workflow.automatic import PURPOSES
 from gliascope.workflow.extras import require_training
 from gliascope.workflow.model_choice import shipped_models
 
@@ -106,7 +107,7 @@ def list_networks() -> list[dict[str, Any]]:
 
 
 def list_models() -> list[dict[str, Any]]:
-    """Return one row per shipped model or system: name, task, channels, figures, leaks of its split, size in MB."""
+    """Return one row per shipped model or system: name, task, input, figures, leaks of its split, size in MB."""
     rows = []
     for name, folder in shipped_models().items():
         model = load_any(folder)
@@ -116,15 +117,43 @@ def list_models() -> list[dict[str, Any]]:
             {
                 "name": name,
                 "task": facts.task,
+                "purpose": PURPOSES.get(name),
+                "input": _input(model),
                 "channels": _channels(model),
                 "members": [] if isinstance(model, ModelFolder) else [own.facts.name for own in model.members],
                 "metrics": model.facts.metrics if isinstance(model, ModelFolder) else {},
+                "figures": _figures(model) if isinstance(model, ModelFolder) else [],
                 "leakage": facts.training.get("leakage"),
                 "size_mb": round(size / 1e6, 1),
                 "intended_use": facts.intended_use,
             }
         )
     return rows
+
+
+def _figures(model: ModelFolder) -> list[dict[str, Any]]:
+    """Return what a model is measured by, each with ``of``, ``figure``, ``value`` and ``ci95``.
+
+    After a cross-validation the first figure of each region, or of all classes together; else what the training says.
+    """
+    metrics = model.facts.metrics
+    if folds := metrics.get("cross_validation"):
+        rows = {row: own for row, own in folds["rows"].items() if own and row not in (model.facts.classes or ())}
+        firsts = ((row, *next(iter(own.items()))) for row, own in rows.items())
+        return [{"of": row, "figure": name, "value": f["value"], "ci95": f["ci95"]} for row, name, f in firsts]
+    numbers = ((name, value) for name, value in metrics.items() if isinstance(value, int | float))
+    return [{"of": "validation", "figure": name, "value": value, "ci95": None} for name, value in numbers]
+
+
+def _input(model: AnyModel) -> str:
+    """Say what a model reads: ``2-D: t2f, with or without t1n, t1c``; of a system the members' sorts."""
+    if not isinstance(model, ModelFolder):
+        return " + ".join(dict.fromkeys(_input(member) for member in model.members))
+    optional = [name for name in model.facts.channels if name in model.facts.plan.get("optional", ())]
+    needed = [name for name in model.facts.channels if name not in optional]
+    read = f"any of {', '.join(optional)}" if not needed else ", ".join(needed)
+    more = f", with or without {', '.join(optional)}" if needed and optional else ""
+    return f"{model.facts.dimensions}-D: {read}{more}"
 
 
 def _channels(model: AnyModel) -> list[str]:

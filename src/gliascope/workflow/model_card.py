@@ -3,6 +3,7 @@
 from typing import Any
 
 from gliascope.checkpoint import ModelFacts
+from gliascope.workflow.card_folds import folds_section
 
 
 def model_card(facts: ModelFacts) -> str:
@@ -21,7 +22,7 @@ def model_card(facts: ModelFacts) -> str:
         f"- **Trained on**: {training.get('dataset')} ({training.get('cases', {}).get('train')} cases), "
         f"split {training.get('split')}",
         *_leakage(training.get("leakage") or {}),
-        f"- **Data licence**: {training.get('licence')}; it may limit what these weights can be used for",
+        f"- **Data licence**: {training.get('licence')}{_meaning(str(training.get('licence')))}",
         f"- **Data SHA-256**: `{training.get('data_sha256')}`",
         f"- **First weights**: {training.get('first_weights', 'random')}",
         f"- **Recipe**: `{training.get('recipe')}`, seed {training.get('seed')}, {_kept(training)}",
@@ -29,19 +30,42 @@ def model_card(facts: ModelFacts) -> str:
         "",
         "## Figures",
         "",
-        _figures_note(training),
-        "",
-        "| measure | value |",
-        "|---|---|",
-        *(f"| {name} | {value:.4f} |" for name, value in sorted(facts.metrics.items()) if isinstance(value, float)),
-        "",
+        *(folds_section(facts.metrics["cross_validation"]) if "cross_validation" in facts.metrics else _figures(facts)),
         *_calibration(facts),
+        *(["## Limits", "", *(f"- {limit}" for limit in facts.limits), ""] if facts.limits else []),
         "## Use",
         "",
         "    gliascope predict INPUT -o OUT --model THIS_FOLDER",
         "",
     ]
     return "\n".join(lines)
+
+
+def _meaning(licence: str) -> str:
+    """Say what a data licence means for weights that were trained under it."""
+    terms = {
+        "NC": "not for commercial use",
+        "SA": "what is made of the data is shared under the same licence",
+        "research": "for research only, and the data may not be passed on",
+        "BY": "name the data's authors",
+    }
+    words = licence.replace("-", " ").replace(";", " ").split()
+    found = [meaning for term, meaning in terms.items() if term in words]
+    if found:
+        return f". For these weights we take it to mean: {'; '.join(found)}"
+    return "" if "CC0" in words else "; it may limit what these weights can be used for"
+
+
+def _figures(facts: ModelFacts) -> list[str]:
+    """The training's own figures, and what they are worth."""
+    return [
+        _figures_note(facts.training),
+        "",
+        "| measure | value |",
+        "|---|---|",
+        *(f"| {name} | {value:.4f} |" for name, value in sorted(facts.metrics.items()) if isinstance(value, float)),
+        "",
+    ]
 
 
 def _kept(training: dict[str, Any]) -> str:
@@ -83,10 +107,11 @@ def _calibration(facts: ModelFacts) -> list[str]:
     if facts.temperature is None:
         lines += ["A temperature was not fitted, or is 1: take probabilities as a ranking, not as frequencies.", ""]
     if known["rows"]:
-        cases = f"{known['cases']:,} validation cases"
+        cases = f"{known['cases']:,} {'validation cases' if known['part'] == 'validation' else known['part']}"
         looked = cases if known["unit"] == "case" else f"{known['n']:,} voxels of {cases}"
+        folds = ", the mean over folds" if known["part"] != "validation" else ""
         lines += [
-            f"Logits are divided by a temperature, fitted on {looked}. It changes no class and no mask.",
+            f"Logits are divided by a temperature, fitted on {looked}{folds}. It changes no class and no mask.",
             "",
             "| of | temperature | calibration error (ECE) before → after | negative log-likelihood before → after |",
             "|---|---|---|---|",

@@ -7,13 +7,15 @@ from gliascope.checkpoint import MODEL_FILE, SYSTEM_FILE, AnyModel, ModelFolder,
 from gliascope.errors import ModelError
 from gliascope.workflow.run_folder import is_run, read_run
 
+ZOO = Path(str(resources.files("gliascope"))) / "zoo"
+"""Where the models lie that ship with the package, each in a folder of its name."""
+
 
 def shipped_models() -> dict[str, Path]:
     """Return the models and systems inside the package, by name."""
-    zoo = Path(str(resources.files("gliascope"))) / "zoo"
-    if not zoo.is_dir():
+    if not ZOO.is_dir():
         return {}
-    return {folder.name: folder for folder in sorted(zoo.iterdir()) if is_model(folder)}
+    return {folder.name: folder for folder in sorted(ZOO.iterdir()) if is_model(folder)}
 
 
 def is_model(folder: Path) -> bool:
@@ -53,7 +55,7 @@ def _model_path(model: str | Path) -> Path:
     known = ", ".join(shipped) or "none ships with this version"
     if str(model) == "auto":
         hint = f"Name one with --model: a model folder, a run folder, or a shipped model ({known})."
-        raise ModelError("no model was named and none can be chosen automatically", hint=hint, code="E_NO_MODEL")
+        raise ModelError("no model was named", hint=hint, code="E_NO_MODEL")
     if str(model) in shipped:
         return shipped[str(model)]
     for candidate in (Path(model), Path(model) / "model"):

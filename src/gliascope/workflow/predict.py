@@ -32,7 +32,7 @@ def predict(path_or_scan: str | Path | Scan, model: str | Path = "auto", **optio
 
     Args:
         path_or_scan: A picture, a NIfTI file, a folder that holds one study or one stack, or a ``Scan``.
-        model: A model, system or run folder, or the name of a shipped model.
+        model: A model, system or run folder, or the name of a shipped model; ``auto``: what ships for such a scan.
         options: Fields of ``PredictOptions``: ``segmenter, task, backend, device, threads, channels, spacing_mm`` …
 
     Raises:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gliascope.case import Case
-from gliascope.errors import GliascopeError, InputError, Notice, UsageError
+from gliascope.errors import GliascopeError, InputError, ModelError, Notice, UsageError
 from gliascope.files import atomic
 from gliascope.inference.answers import tried
 from gliascope.inference.predictor import PICTURES_PER_PASS
@@ -154,13 +154,16 @@ def predictions(
     """Return the prediction of every case, or why there is none; those that one predictor answers go together."""
     answerers = [tried(models.for_scan, item.scan) for item in read]
     results: dict[int, Prediction | GliascopeError] = {}
-    together: dict[int, list[tuple[int, Answerer]]] = {}
+    together: list[list[tuple[int, Answerer]]] = []
     for number, answerer in enumerate(answerers):
         if isinstance(answerer, GliascopeError):
             results[number] = answerer
-        else:
-            together.setdefault(id(answerer.predictor), []).append((number, answerer))
-    for group in together.values():
+            continue
+        group = next((own for own in together if own[0][1].predictor == answerer.predictor), None)
+        if group is None:
+            together.append(group := [])
+        group.append((number, answerer))
+    for group in together:
         given = _answers(group[0][1].predictor, [read[number].scan for number, _ in group], windows)
         for (number, answerer), result in zip(group, given, strict=True):
             results[number] = (
@@ -169,7 +172,7 @@ def predictions(
                 else _prediction(read[number], answerer, result, options, notices)
             )
     for item, result in ((read[number], result) for number, result in results.items()):
-        if isinstance(result, InputError) and item.inputs:
+        if isinstance(result, InputError | ModelError) and item.inputs:
             files = item.case.paths
             result.file = result.file or str(files[0] if len(files) == 1 else files[0].parent)
     return [results[number] for number in range(len(read))]
@@ -200,5 +203,6 @@ def _prediction(
         options=options.lasting(),
         engine=engine_of(answerer.predictor),
         notices=(*notices, *item.scan.notices, *answerer.notices, *result.notices),
+        choice=answerer.choice,
         timing_s=timing,
     )

@@ -19,6 +19,7 @@ from gliascope.intended_use import INTENDED_USE
 from gliascope.measure import measure
 from gliascope.report import prediction_page
 from gliascope.scan import Grid, LabelMap, Scan
+from gliascope.workflow.automatic import Choice
 from gliascope.workflow.provenance import code_version
 
 MASK_NIFTI, MASK_PICTURE, FACTS_FILE = "mask.nii.gz", "mask.png", "prediction.json"
@@ -51,6 +52,7 @@ class Prediction:
         engine: What computed it: ``backend``, ``device`` and ``precision``.
         notices: Warnings of reading and predicting.
         timing_s: Seconds per stage.
+        choice: How the models were chosen; None where the user named them.
     """
 
     case: str
@@ -62,6 +64,7 @@ class Prediction:
     engine: Mapping[str, str] = field(default_factory=dict)
     notices: tuple[Notice, ...] = ()
     timing_s: Mapping[str, float] = field(default_factory=dict)
+    choice: Choice | None = None
 
     @property
     def model(self) -> AnyModel:
@@ -111,6 +114,7 @@ class Prediction:
             "inputs": [file.as_json() for file in self.inputs],
             "task": self.task,
             "models": [_model_entry(role, model) for role, model in self.models],
+            "choice": None if self.choice is None else self.choice.as_json(),
             "gliascope_version": code_version(),
             "created": datetime.now(UTC).isoformat(timespec="seconds"),
             "intended_use": INTENDED_USE,

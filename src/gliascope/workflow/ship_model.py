@@ -8,15 +8,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gliascope.case import Case
 from gliascope.checkpoint import ModelFacts, ModelFolder, save_model
 from gliascope.errors import MachineError, ModelError, Notice
 from gliascope.inference.predictor import Predictor
 from gliascope.preprocess.cache import CacheEntry
 from gliascope.workflow.calibrate import Calibration, calibrate
 from gliascope.workflow.export import export_model
+from gliascope.workflow.input_statistics import input_statistics
 from gliascope.workflow.model_card import model_card
 from gliascope.workflow.progress import ProgressCallback, silent
 from gliascope.workflow.run_folder import MODEL_FOLDER
+from gliascope.workflow.unlike_input import INPUTS
 
 if TYPE_CHECKING:
     from gliascope.config import RunConfig
@@ -35,13 +38,15 @@ def ship_model(
     training: Sequence[CacheEntry],
     validation: Sequence[CacheEntry],
     *,
+    cases: Sequence[Case],
     device: str = "auto",
     threads: int | None = None,
     progress: ProgressCallback = silent,
 ) -> list[dict[str, str]]:
     """Write the model folder from the kept epoch, with its temperature, OpenVINO form and parity; return warnings.
 
-    Without validation cases the temperature stays 1, and training cases show the parity.
+    Without validation cases the temperature stays 1, and training cases show the parity. ``cases`` are the training
+    cases as read: what they look like is kept, so that prediction can tell what is unlike them.
     """
     from gliascope.training.fit import best_weights
 
@@ -72,7 +77,8 @@ def ship_model(
         inference={**config.inference.model_dump(mode="json"), "divisor": config.network.divisor},
         training={key: run[key] for key in kept} | ({"leakage": run["leakage"]} if run.get("leakage") else {}),
         metrics=run["metrics"],
-        statistics=_statistics(training),
+        statistics={**_statistics(training), INPUTS: input_statistics(cases, progress)},
+        limits=config.limits,
     )
     folder, weights = output / MODEL_FOLDER, best_weights(output)
     model = save_model(folder, weights, facts, model_card(facts), overwrite=True)

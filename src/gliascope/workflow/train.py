@@ -186,7 +186,15 @@ def train(
     facts["first_weights"] = weights
     facts["data_sha256"] = hashlib.sha256("".join(content[name] for name in parts.parts()).encode()).hexdigest()
     facts["warnings"] += ship_model(
-        output, config, facts, training, validation, device=device, threads=threads, progress=progress
+        output,
+        config,
+        facts,
+        training,
+        validation,
+        cases=parts.train,
+        device=device,
+        threads=threads,
+        progress=progress,
     )
     page = {**facts, "curves": read_curves(output), "config": resolved, "files": _files(output)}
     page["inside"] = run_insides(output, parts.validation or parts.train, device=device, threads=threads)
@@ -264,7 +272,7 @@ def _run_facts(
         "source": config.source,
         "task": config.task,
         "dataset": card.name,
-        "licence": card.licence,
+        "licence": getattr(config.dataset, "licence", card.licence),
         "data": str(root.resolve()),
         "split": parts.name,
         "cases": {name: len(part) for name, part in parts.listed().items()},

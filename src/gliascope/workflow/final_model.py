@@ -1,0 +1,145 @@
+"""After the folds: one model that learns from every case, with the folds' figures on its card.
+
+The folds say how good such a training is, each on cases that it never saw; the final model sees them all, so nothing is
+left to score it on. Its temperature is the geometric mean of those that fit each fold's model on its own test cases.
+"""
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from statistics import fmean
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from gliascope.checkpoint import ModelFolder, load_model, save_model
+from gliascope.errors import ConfigError, ModelError, Notice
+from gliascope.files import atomic
+from gliascope.inference.predictor import Predictor
+from gliascope.preprocess.cache import CacheEntry
+from gliascope.workflow.calibrate import calibrate
+from gliascope.workflow.evaluate_run import cases_of_run
+from gliascope.workflow.export import export_model
+from gliascope.workflow.model_card import model_card
+from gliascope.workflow.run_folder import MODEL_FOLDER, SPLIT_FILE, read_run
+from gliascope.workflow.training_data import TrainingData
+
+if TYPE_CHECKING:
+    from gliascope.config import RunConfig
+
+ALL_FILE, FINAL_FOLDER = "all-cases.csv", "final"
+PARITY_CASES = 4
+"""Real inputs on which the exported form is compared with the trained network."""
+
+
+def check_final(config: "RunConfig") -> None:
+    """Refuse a recipe whose training needs cases to validate: with every case learned from, none are left.
+
+    Raises:
+        ConfigError: It keeps the best epoch.
+    """
+    if config.training.keep != "last":
+        cause = f"--final trains on every case, and training.keep = '{config.training.keep}' needs some to validate"
+        raise ConfigError(cause, file=config.name, hint="Set training.keep = 'last'.", code="E_SPLIT")
+
+
+def write_all_cases(output: Path, fold: Path) -> Path:
+    """Write the split in which every case of a fold trains; return its path."""
+    rows = list(csv.DictReader(io.StringIO((fold / SPLIT_FILE).read_text(encoding="utf-8"))))
+    text = io.StringIO()
+    table = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+    table.writeheader()
+    table.writerows({**row, "split": "train"} for row in rows if row["split"] != "dropped")
+    atomic.write_text(output / ALL_FILE, text.getvalue())
+    return output / ALL_FILE
+
+
+def ship_final(
+    output: Path,
+    data: TrainingData,
+    folds: Mapping[int, Path],
+    figures: dict[str, Any],
+    *,
+    device: str = "auto",
+) -> tuple[ModelFolder, list[dict[str, str]]]:
+    """Make ``output/model`` of the final run: weights in 16 bit, the folds' figures and temperature, the fast form.
+
+    Args:
+        output: The folder of the folds, with the final run in it.
+        data: The recipe and its data.
+        folds: Run folders by fold.
+        figures: What the card tells, as ``pooled_over_folds`` gives it and what was added.
+        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+
+    Returns:
+        The model, and warnings.
+
+    Raises:
+        ModelError: A model is damaged.
+    """
+    trained = load_model(output / FINAL_FOLDER / MODEL_FOLDER)
+    temperature, calibration, notices = _temperature(data, folds, device=device)
+    run = read_run(output / FINAL_FOLDER)
+    changes = {
+        "metrics": {"cross_validation": figures},
+        "temperature": temperature,
+        "calibration": calibration,
+        "parity": None,
+        "training": {**trained.facts.training, "split": f"all cases; figures by {figures['folds']}"},
+    }
+    facts = trained.facts.model_copy(update=changes)
+    folder = output / MODEL_FOLDER
+    save_model(folder, trained.weights(), facts, model_card(facts), half=True, overwrite=True)
+    warnings = [notice.as_json() for notice in notices]
+    cases, _ = cases_of_run(output / FINAL_FOLDER, run, "train", data.root)
+    chosen = cases[:: max(1, len(cases) // PARITY_CASES)][:PARITY_CASES]
+    inputs = [entry.image(entry.count // 2) for entry in data.prepare(chosen)]
+    try:
+        export_model(folder, to="openvino", inputs=inputs)
+    except ModelError as fault:
+        text = f"The OpenVINO form was not made: {fault.cause}. Predict with --backend torch."
+        warnings.append(Notice("W_NOT_EXPORTED", MODEL_FOLDER, text).as_json())
+    return load_model(folder), warnings
+
+
+def _temperature(
+    data: TrainingData, folds: Mapping[int, Path], *, device: str
+) -> tuple[float | tuple[float, ...] | None, dict[str, Any], tuple[Notice, ...]]:
+    """Return the mean temperature over folds, what it was fitted on, and which folds had none."""
+    found, notices = [], []
+    for folder in folds.values():
+        predictor = Predictor(folder / MODEL_FOLDER, device=device)
+        cases, _ = cases_of_run(folder, read_run(folder), "test", data.root)
+        entries: Sequence[CacheEntry] = data.prepare(cases)
+        fit = calibrate(predictor, entries, seed=data.config.seed, progress=data.progress)
+        found.append(fit.facts or {})
+        notices += list(fit.notices)
+    rows = _mean_rows([own["rows"] for own in found if own.get("rows")])
+    facts = {
+        "part": "test cases of the folds",
+        "cases": sum(own.get("cases", 0) for own in found),
+        "unit": found[0].get("unit", "case"),
+        "n": sum(own.get("n", 0) for own in found),
+        "rows": rows,
+    }
+    if not rows:
+        return None, facts, tuple(notices)
+    each = tuple(row["temperature"] for row in rows.values())
+    return (each[0] if list(rows) == ["all"] else each), facts, tuple(notices)
+
+
+def _mean_rows(folds: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return the geometric mean of each row's temperature, and the mean of its figures, over folds."""
+    if not folds:
+        return {}
+    rows: dict[str, Any] = {}
+    for name in folds[0]:
+        own = [fold[name] for fold in folds]
+        temperature = float(np.exp(np.mean([np.log(row["temperature"]) for row in own])))
+        sides = {
+            side: {figure: fmean(row[side][figure] for row in own) for figure in own[0][side]}
+            for side in ("before", "after")
+        }
+        rows[name] = {"temperature": float(f"{temperature:.4g}"), **sides}
+    return rows
