@@ -151,7 +151,7 @@ def test_p6_an_export_that_says_something_else_changes_nothing(tmp_path: Path, m
         return right(other, shape)
 
     monkeypatch.setattr(conversion, "to_openvino", wrong)
-    with pytest.raises(ModelError, match=r"changes a probability by 0\.\d+ .* 0\.001 is allowed") as caught:
+    with pytest.raises(ModelError, match=r"changes a probability by 0\.\d+ .* 0\.0001 is allowed") as caught:
         export_model(model)
     assert caught.value.code == "E_PARITY"
     assert caught.value.exit_code == 4

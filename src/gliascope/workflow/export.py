@@ -31,7 +31,7 @@ CONVERSION_TOLERANCE = 1e-4
 """Largest difference of a probability that the conversion may cause, both forms in float32 with unrounded weights."""
 OWN_STATISTICS_TOLERANCE = 1e-3
 """The same for networks that normalize by the image's own mean and variance: OpenVINO sums a whole map in float32. A
-3-D U-Net with instance norm was 4e-5 from float64 at 48³, where PyTorch was 1e-6, and 8e-4 from PyTorch at 96×112×96."""
+3-D U-Net with instance norm was 4e-5 from float64 at 48³ (PyTorch: 1e-6), and 8e-4 from PyTorch at 96×112×96."""
 ROUNDING_TOLERANCE, LEAST_DICE = 5e-3, 0.999
 """Where rounding the weights to float16 moves a probability further, or the masks agree less, they stay float32."""
 BF16_TOLERANCE = 1e-2
