@@ -19,7 +19,7 @@ from gliascope.labels import SCHEMES
 from gliascope.metrics import PROTOCOLS, Metric
 from gliascope.metrics.class_table import CALIBRATION_METRICS, CLASS_METRICS, OVERALL_METRICS, ClassMetric
 from gliascope.report.reproduce_rows import reproduction_markdown
-from gliascope.settings import Settings
+from gliascope.settings import Settings, field_texts
 from gliascope.training.losses import LOSSES
 from gliascope.workflow.automatic import PURPOSES
 from gliascope.workflow.listing import list_datasets, list_networks, list_recipes
@@ -282,10 +282,10 @@ def _inner(annotation: Any) -> list[Any]:  # noqa: ANN401 - any type expression
 
 
 def _fields(settings: Any) -> str:  # noqa: ANN401 - a settings class
-    rows = []
+    rows, texts = [], field_texts(settings)
     for name, field in settings.model_fields.items():
         default = "required" if field.is_required() else _default(field.get_default(call_default_factory=True))
-        rows.append((f"`{name}`", default, (field.description or "").replace("\n", " ").replace("|", "\\|")))
+        rows.append((f"`{name}`", default, texts.get(name, "").replace("\n", " ").replace("|", "\\|")))
     return _table(("setting", "default", "meaning"), rows)
 
 
