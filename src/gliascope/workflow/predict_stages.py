@@ -144,10 +144,10 @@ def _read(case: Case) -> Scan:
     return case.read()
 
 
-def _answerer(models: Answering, scan: Scan) -> Answerer:
-    """Return what answers for a scan; a picture that shows nothing is refused where no gate can say so."""
-    answerer = models.for_scan(scan)
-    blank = not scan.is_volume and all(channel.min() == channel.max() for channel in scan.array)
+def _answerer(models: Answering, item: ReadCase) -> Answerer:
+    """Return what answers for a case; a picture that shows nothing is refused where no gate can say so."""
+    answerer, scan = models.for_scan(item.scan), item.scan
+    blank = isinstance(item.case.source, Picture) and all(channel.min() == channel.max() for channel in scan.array)
     if blank and not has_gate(answerer.predictor):
         cause = f"shows nothing: one value everywhere in {', '.join(scan.channels)}"
         raise InputError(cause, hint="Is it the right picture?", code="E_BLANK")
@@ -170,7 +170,7 @@ def predictions(
     windows: Windows | None = None,
 ) -> list[Prediction | GliascopeError]:
     """Return the prediction of every case, or why there is none; those that one predictor answers go together."""
-    answerers = [tried(partial(_answerer, models), item.scan) for item in read]
+    answerers = [tried(partial(_answerer, models), item) for item in read]
     results: dict[int, Prediction | GliascopeError] = {}
     together: list[list[tuple[int, Answerer]]] = []
     for number, answerer in enumerate(answerers):
