@@ -39,7 +39,7 @@ def train(
     ] = False,
     final: Annotated[
         bool,
-        typer.Option("--final", help="With --fold all: then train on every case; the folds' figures are on its card."),
+        typer.Option("--final", help="After the folds train on every case; the folds' figures stand on its card."),
     ] = False,
     trained: Annotated[
         list[Path] | None,
@@ -73,11 +73,11 @@ def train(
         how |= {"device": device, "threads": threads, "cache": cache}
         how |= {"progress": session.progress, "announce": (lambda line: None) if quiet else session.say}
         folds = options.fold_numbers(fold)
-        several = folds is not None and len(folds) != 1
+        several = folds is not None and (final or len(folds) != 1)
         if several and trained:
             raise UsageError("--trained and several folds exclude each other", hint="Train one fold of a system.")
-        if final and not several:
-            raise UsageError("--final follows several folds", hint="Add --fold all.")
+        if final and folds is None:
+            raise UsageError("--final follows folds", hint="Add --fold all.")
         if several:
             _train_folds(session, (recipe, data, output), split, {**how, "folds": folds, "final": final})
             return

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from gliascope.config import RunConfig
 
 FOLDS_FILE, PAGE_FILE = "folds.json", "report.html"
+VOLUME_AXES = 3
 PARTS = ("validation", "test")
 """What is scored of every fold."""
 
@@ -139,7 +140,8 @@ def _final(
         train(
             recipe, data, place, split=table, overrides=overrides, resume=resume and is_run(place), **means.to_train()
         )
-    if config.plan.optional and config.target is not None and config.target.mode == "regions":
+    if config.plan.optional and config.network.dimensions == VOLUME_AXES:
+        # Of slices, which are many, `evaluate --given` scores a set of channels when it is asked for.
         each = [subset_scores(own, data=data, **means.to_predict()) for own in folders.values()]
         found.facts["pooled"]["subsets"] = pooled_subsets(each, _patients(folders.values()))
     material = TrainingData(config, data, Path(means.cache or default_cache_folder()), means.threads, means.progress)
