@@ -19,9 +19,11 @@ from gliascope.labels import SCHEMES
 from gliascope.metrics import PROTOCOLS, Metric
 from gliascope.metrics.class_table import CALIBRATION_METRICS, CLASS_METRICS, OVERALL_METRICS, ClassMetric
 from gliascope.report.reproduce_rows import reproduction_markdown
-from gliascope.settings import Settings
+from gliascope.settings import Settings, field_texts
 from gliascope.training.losses import LOSSES
+from gliascope.workflow.automatic import PURPOSES
 from gliascope.workflow.listing import list_datasets, list_networks, list_recipes
+from gliascope.workflow.model_choice import shipped_models
 
 REFERENCE = Path(__file__).parent / "reference"
 TABLE_BEGIN, TABLE_END = "<!-- Made of reproduce.json by `make docs`: begin -->", "<!-- end -->"
@@ -37,6 +39,7 @@ def pages() -> dict[str, str]:
         "recipes.md": recipes(),
         "metrics.md": metrics(),
         "labels.md": labels(),
+        "models.md": models(),
         **sources(),
     }
 
@@ -59,6 +62,22 @@ def _spelled(parameter: Any) -> str:  # noqa: ANN401 - typer keeps the class pri
     if parameter.param_type_name == "argument":
         return f"`{metavar or parameter.name.upper()}`"
     return f"`{' '.join([', '.join(parameter.opts), metavar]).strip()}`".replace("|", "\\|")
+
+
+def models() -> str:
+    """Show the cards of the shipped models, what they are for first."""
+    shipped = shipped_models()
+    text = "These models are inside the package; `gliascope predict` chooses among them ([how](../how-to/predict.md))."
+    rows = [(f"`{name}`", PURPOSES.get(name, ""), f"{_megabytes(folder):.1f} MB") for name, folder in shipped.items()]
+    parts = ["# Shipped models", NOTE, text, _table(("model", "what it does", "size"), rows)]
+    for folder in shipped.values():
+        card = (folder / "README.md").read_text(encoding="utf-8").strip()
+        parts.append(re.sub(r"^#", "##", card, flags=re.MULTILINE))
+    return _page(parts)
+
+
+def _megabytes(folder: Path) -> float:
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) / 1e6
 
 
 def datasets() -> str:
@@ -263,10 +282,10 @@ def _inner(annotation: Any) -> list[Any]:  # noqa: ANN401 - any type expression
 
 
 def _fields(settings: Any) -> str:  # noqa: ANN401 - a settings class
-    rows = []
+    rows, texts = [], field_texts(settings)
     for name, field in settings.model_fields.items():
         default = "required" if field.is_required() else _default(field.get_default(call_default_factory=True))
-        rows.append((f"`{name}`", default, (field.description or "").replace("\n", " ").replace("|", "\\|")))
+        rows.append((f"`{name}`", default, texts.get(name, "").replace("\n", " ").replace("|", "\\|")))
     return _table(("setting", "default", "meaning"), rows)
 
 

@@ -88,3 +88,16 @@ def test_a_pipe_is_no_recipe(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "mine.toml")
     with pytest.raises(ConfigError, match="is not a file"):
         read_recipe(tmp_path / "mine.toml")
+
+
+@pytest.mark.parametrize(
+    ("overrides", "says"),
+    [
+        (['target.mode="classes"', "target.regions=[]"], "mode is 'regions'"),
+        (['target.regions=["TC", "ET"]'], "'WT' is no region of the target"),
+    ],
+)
+def test_a_member_may_tell_of_outputs_only(overrides: list[str], says: str) -> None:
+    with pytest.raises(ConfigError, match=says) as fault:
+        read_recipe("glioma-3d", overrides)
+    assert fault.value.code == "E_KNOWN"

@@ -39,12 +39,20 @@ BACKBONE = (
     'plan.steps=[{ name = "resize", size = [32, 32] }, { name = "fixed_range" }]',
 )
 
+SHALLOW = ("network.width=2", "network.widest=4", "network.depth=2")
+
 SMALL: dict[str, tuple[str, ...]] = {
     "brats-unet3d": ("network.width=2", 'plan.steps=[{ name = "crop_center", size = [16, 16, 16] }]'),
     "customcnn-4class": (),
     "demo-classify": ("dataset.patients=12", "dataset.size=64"),
     "demo-segment": ("dataset.patients=5", "dataset.size=24", "network.width=2", "training.patch_size=[16, 16, 16]"),
+    "glioma-3d": (
+        *("network.width=2", "network.widest=4", "network.depth=1"),
+        'plan.steps=[{ name = "crop_head" }, { name = "z_score", within = "head" }, { name = "resize", size = [24] }]',
+    ),
+    "lgg-flair": SHALLOW,
     "lgg-unet2d": ("network.width=2",),
+    "mri-4class": BACKBONE,
     "s0-unet2d-model1": UNET,
     "s0-unet2d-model2": UNET,
     "s0-unet3d": UNET,
@@ -66,12 +74,16 @@ SMALL: dict[str, tuple[str, ...]] = {
     "s3-inceptionresnetv2": BACKBONE,
     "s3-unet": LGG,
     "s3-deeplabv3plus": (*LGG, "network.encoder=resnet18", "network.width=8"),
+    "t1c-tumor": (*SHALLOW, 'plan.steps=[{ name = "resize", size = [48, 48] }, { name = "z_score" }]'),
     "s4-vnet-flair": PATCHES,
     "s4-unet3d-t1c-t2-flair": PATCHES,
     "s4-unet3d-flair-dice-tversky": PATCHES,
     "s4-unet3d-flair-ce": PATCHES,
 }
 """What makes each recipe small; all that it says besides stays as it is."""
+
+BY_PATIENT = ("mri-4class",)
+"""Recipes that are to be trained so: their data sets share pictures."""
 
 SYSTEMS = ("s3-vote", "s3-cascade")
 
@@ -90,7 +102,15 @@ PHANTOMS: dict[str, Phantoms] = {
     "brats2021": Phantoms((("brats2021", ".", 4),)),
     "brats2020-slices": Phantoms((("brats2020-slices", ".", 4),), (32, 32, 18)),
     "kaggle-4class": Phantoms((("kaggle-4class", ".", 2),)),
-    "union": Phantoms((("lgg", "lgg-mri-segmentation", 6), ("kaggle-4class", "brain-tumor-mri-dataset", 2))),
+    "figshare": Phantoms((("figshare-pictures", ".", 8),)),
+    "union": Phantoms(
+        (
+            ("lgg", "lgg-mri-segmentation", 6),
+            ("kaggle-4class", "brain-tumor-mri-dataset", 2),
+            ("figshare-pictures", "figshare", 8),
+            ("brats", "brats", 6),
+        )
+    ),
     "phantom": Phantoms(),
 }
 """By data set."""
@@ -132,7 +152,8 @@ class Runs:
     def single(self, name: str) -> TrainedRun:
         """Return the run of a recipe."""
         config = small(name)
-        return self._train(name, self.data(config.dataset.name), overrides=(*TWO_STEPS, *SMALL[name]))
+        options = {"overrides": (*TWO_STEPS, *SMALL[name]), "by_patient": name in BY_PATIENT}
+        return self._train(name, self.data(config.dataset.name), **options)
 
     def system(self, name: str) -> TrainedRun:
         """Return the run of a system whose members are trained already."""

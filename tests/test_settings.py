@@ -4,7 +4,7 @@ import pytest
 from pydantic import Field, PositiveInt, ValidationError
 
 from gliascope.errors import ConfigError
-from gliascope.settings import Settings, known_names, load_settings
+from gliascope.settings import Settings, field_texts, known_names, load_settings
 
 
 class Small(Settings):
@@ -46,7 +46,7 @@ def test_settings_are_frozen() -> None:
 
 
 def test_the_string_below_a_field_documents_it() -> None:
-    assert Small.model_fields["width"].description == "Channels of the first block."
+    assert field_texts(Small)["width"] == "Channels of the first block."
 
 
 @pytest.mark.parametrize(

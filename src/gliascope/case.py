@@ -6,7 +6,7 @@ Data-set adapters and the command line both produce cases, so training and predi
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -113,12 +113,17 @@ class Picture:
 
 @dataclass(frozen=True)
 class PictureStack:
-    """Pictures of consecutive slices, in order, read as one volume ``(C, I, J, K)``."""
+    """Pictures of consecutive slices, in order, read as one volume ``(C, I, J, K)``.
+
+    ``turned`` gives every slice half a turn: pictures show the patient's right on the left and the face upward, so I
+    and J run to the right and to anterior then, as in a study of NIfTI files.
+    """
 
     paths: tuple[Path, ...]
     masks: tuple[Path, ...] = ()
     channels: tuple[str, ...] | None = None
     spacing_mm: tuple[float, ...] | None = None
+    turned: bool = False
 
     @property
     def files(self) -> Mapping[str, Path]:
@@ -129,11 +134,13 @@ class PictureStack:
         return self.masks
 
     def read(self) -> Scan:
-        return picture.read_stack(self.paths, channels=self.channels, spacing_mm=self.spacing_mm)
+        scan = picture.read_stack(self.paths, channels=self.channels, spacing_mm=self.spacing_mm)
+        return replace(scan, array=scan.array[:, ::-1, ::-1].copy()) if self.turned else scan
 
     def read_reference(self, scheme: LabelScheme | None, *, named_by_user: bool = False) -> LabelMap | None:
         del named_by_user
-        return picture.read_mask_stack(self.masks, scheme) if self.masks else None
+        labels = picture.read_mask_stack(self.masks, scheme) if self.masks else None
+        return replace(labels, array=labels.array[::-1, ::-1].copy()) if labels is not None and self.turned else labels
 
 
 @dataclass(frozen=True)
@@ -198,6 +205,8 @@ class Case:
         group: A set of cases that must stay together although the patient is unknown, or None.
         facts: Further columns of the data set (fold, age …), as text.
         pinned: The part it belongs to whatever a split draws, or None.
+        known: What its regions stand for, as region of the target by name to region of its own scheme; all others of
+            the target are unknown then. None: the reference tells all.
     """
 
     id: str
@@ -209,6 +218,7 @@ class Case:
     group: str | None = None
     facts: Mapping[str, str] = field(default_factory=dict)
     pinned: Literal["train"] | None = None
+    known: Mapping[str, str] | None = None
 
     @property
     def has_reference(self) -> bool:

@@ -15,6 +15,7 @@ from pydantic import Field, PositiveFloat, PositiveInt
 
 from gliascope.datasets import DatasetSettings
 from gliascope.datasets.splits import SplitSettings
+from gliascope.datasets.union import UnionSettings
 from gliascope.errors import ConfigError
 from gliascope.inference.settings import InferenceSettings
 from gliascope.labels import TUMOR_CLASSES
@@ -142,6 +143,8 @@ class RunConfig(Settings):
         if self.target is None and (self.keep.minimum_tumor_share > 0 or self.split.strata == "tumor"):
             setting = "keep.minimum_tumor_share" if self.keep.minimum_tumor_share > 0 else "split.strata = 'tumor'"
             raise ConfigError(f"{setting} counts tumor in masks, and a classifier reads none", file=self.name)
+        if isinstance(self.dataset, UnionSettings):
+            self._check_known(self.dataset)
         if self.gate is not None and (self.task, self.network.dimensions) != ("classify", 2):
             raise ConfigError("a [gate] judges pictures before a classifier, and this recipe has none", file=self.name)
         later = self.prediction_plan or self.plan
@@ -149,6 +152,14 @@ class RunConfig(Settings):
             cause = "prediction_plan gives the network other channels than plan"
             raise ConfigError(cause, file=self.name, hint="Name the same channels in both.", code="E_CHANNELS")
         return self
+
+    def _check_known(self, union: UnionSettings) -> None:
+        """Refuse members that tell of regions which are no outputs."""
+        for known in (member.known for member in union.members if member.known):
+            if self.target is None:
+                cause = "known tells of regions in masks, and a classifier reads none"
+                raise ConfigError(cause, file=self.name, hint="Leave known out.", code="E_KNOWN")
+            self.target.check_known(known)
 
 
 class SystemConfig(Settings):

@@ -1,7 +1,11 @@
 """The base of every settings class, and the one way to turn data into settings."""
 
+import ast
 import difflib
+import inspect
 import json
+import textwrap
+from itertools import pairwise
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -12,14 +16,15 @@ from gliascope.errors import ConfigError
 class Settings(BaseModel):
     """Frozen options beside the code they configure; unknown names are refused.
 
-    The string below a field is its documentation: it becomes the schema's description.
+    The string below a field is its documentation; ``field_texts`` returns it. Neither these nor the validators are made
+    before they are needed: a prediction uses few settings classes, and to prepare all took 0.14 s at every start.
     """
 
     model_config = ConfigDict(
         frozen=True,
         extra="forbid",
-        use_attribute_docstrings=True,
         allow_inf_nan=False,
+        defer_build=True,
     )
 
 
@@ -43,6 +48,21 @@ def load_settings(kind: type[SettingsT], tree: dict[str, Any], *, file: str = ""
         raise ConfigError(
             f"not plain data ({fault})", file=file, hint="Use numbers, texts, lists and tables."
         ) from None
+
+
+def field_texts(kind: type[BaseModel]) -> dict[str, str]:
+    """Return the documentation of every field that has one: the string below it in the class, or in one it inherits."""
+    texts: dict[str, str] = {}
+    for own in reversed(kind.__mro__):
+        if not issubclass(own, BaseModel) or own is BaseModel:
+            continue
+        (tree,) = ast.parse(textwrap.dedent(inspect.getsource(own))).body
+        for field, below in pairwise(tree.body if isinstance(tree, ast.ClassDef) else ()):
+            if not isinstance(field, ast.AnnAssign) or not isinstance(field.target, ast.Name):
+                continue
+            if isinstance(below, ast.Expr) and isinstance(below.value, ast.Constant):
+                texts[field.target.id] = inspect.cleandoc(str(below.value.value))
+    return {name: text for name, text in texts.items() if name in kind.model_fields}
 
 
 def _explain(fault: ValidationError, kind: type[BaseModel], file: str) -> ConfigError:

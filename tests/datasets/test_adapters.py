@@ -2,7 +2,9 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
 from gliascope.case import Picture, PictureStack
@@ -13,7 +15,9 @@ from gliascope.datasets.brats2023 import Brats2023Settings
 from gliascope.datasets.lgg import LggSettings
 from gliascope.datasets.phantom_layouts import write_layout
 from gliascope.datasets.union import Member, UnionSettings
-from gliascope.errors import InputError, LabelError
+from gliascope.errors import ConfigError, InputError, LabelError
+from gliascope.preprocess.cache import entry_name
+from gliascope.preprocess.plan import Plan
 from gliascope.settings import load_settings
 
 SMALL = (16, 16, 8)
@@ -260,6 +264,33 @@ def test_real_folders(data_root: Path) -> None:
     for case in (four[0], figshare[0], lgg[0]):
         case.read()
     lgg[0].read_pair()
+
+
+def test_turned_stacks_lie_as_nifti_studies_do(tmp_path: Path) -> None:
+    write_layout("lgg", tmp_path, patients=1, shape=(24, 24, 8), size=32)
+    plain, turned = (LggSettings(volumes=True, turned=turn).cases(tmp_path)[0] for turn in (False, True))
+    (before, reference), (after, moved) = plain.read_pair(), turned.read_pair()
+    np.testing.assert_array_equal(after.array, before.array[:, ::-1, ::-1])
+    np.testing.assert_array_equal(moved.array, reference.array[::-1, ::-1])
+    assert reference.array.any()
+    plan = Plan(channels=("t2f",))
+    assert entry_name(plain, plan, None, "volume") != entry_name(turned, plan, None, "volume")
+    with pytest.raises(ConfigError, match="turned belongs to volumes"):
+        load_settings(LggSettings, {"turned": True}, file="x")
+
+
+def test_a_member_says_what_its_regions_stand_for(tmp_path: Path) -> None:
+    write_layout("brats", tmp_path / "brats", patients=1, shape=SMALL)
+    write_layout("lgg", tmp_path / "lgg", patients=1, shape=SMALL, size=32)
+    members: list[dict[str, Any]] = [
+        {"dataset": {"name": "brats"}, "folder": "brats"},
+        {"dataset": {"name": "lgg", "volumes": True}, "folder": "lgg", "known": {"WT": "tumor"}, "only_train": True},
+    ]
+    cases = load_settings(UnionSettings, {"members": members}, file="x").cases(tmp_path)
+    assert {case.facts["dataset"]: case.known for case in cases} == {"brats": None, "lgg": {"WT": "tumor"}}
+    for known, says in (({"WT": "ET"}, "have no region 'ET'; they have: tumor"), ({"all": "tumor"}, "no region 'all'")):
+        with pytest.raises(ConfigError, match=says):
+            load_settings(Member, {**members[1], "known": known}, file="x")
 
 
 def test_the_licence_of_a_union_is_that_of_every_member_once() -> None:

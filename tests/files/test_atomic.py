@@ -76,6 +76,24 @@ def test_content_is_flushed_before_the_rename(tmp_path: Path, monkeypatch: pytes
     assert steps == ["file", "rename", "folder"]
 
 
+def test_files_of_a_new_folder_are_flushed_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    steps: list[str] = []
+    fsync = os.fsync
+
+    def note_fsync(handle: int) -> None:
+        steps.append("folder" if stat.S_ISDIR(os.fstat(handle).st_mode) else "file")
+        fsync(handle)
+
+    monkeypatch.setattr(os, "fsync", note_fsync)
+    with atomic.new_folder(tmp_path / "run", mark="a") as part:
+        atomic.write_text(part / "a", "x")
+        atomic.write_text(part / "sub" / "b", "y")
+        assert steps == []
+    assert sorted(steps) == ["file", "file", "folder", "folder", "folder"], "both files, both folders, the parent"
+    atomic.write_text(tmp_path / "run" / "a", "z")
+    assert steps[-2:] == ["file", "folder"]
+
+
 def test_a_parent_that_is_a_file(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(MachineError, match="cannot be written") as caught:

@@ -161,14 +161,13 @@ def test_slices_of_a_head_are_shown_as_pictures_are(segmenter: Predictor, monkey
     class Recorder:
         folder, outputs, dimensions, channels = segmenter.folder, CLASSES, 2, ("t2f",)
 
+        def predict_all(self, scans: list[Scan]) -> list[Classification]:
+            seen.extend(scan.array for scan in scans)
+            even = dict.fromkeys(CLASSES, 0.5)
+            return [Classification("no_tumor", even, False, "", even) for _ in scans]
+
     rng = np.random.default_rng(1)
     array = rng.random((5, 6, 2), dtype=np.float32)
-
-    def record(_: object, scan: Scan) -> object:
-        seen.append(scan.array)
-        return Classification("no_tumor", dict.fromkeys(CLASSES, 0.5), False, "", dict.fromkeys(CLASSES, 0.5))
-
-    monkeypatch.setattr("gliascope.inference.cascade._classified", record)
     monkeypatch.setattr(Cascade, "__post_init__", lambda self: None)
     cascade = Cascade(Recorder(), segmenter)  # type: ignore[arg-type]
     cascade.predict(Scan(array[None], ("t2f",), Grid.from_affine((5, 6, 2), np.eye(4))))

@@ -312,3 +312,23 @@ def test_prediction_needs_no_torch_and_no_network(threshold_3d: ModelFolder, tmp
     )
     assert done.stdout.strip() == "done", done.stderr
     assert sorted(path.name for path in tmp_path.iterdir()) == ["cache"], "nothing else is left in the home folder"
+
+
+def test_pictures_together_get_the_answers_they_get_alone(make_model: MakeModel) -> None:
+    """Two sizes, one picture that fails, and more than one pass."""
+    facts = {"task": "classify", "target": None, "classes": ("glioma", "no_tumor")}
+    predictor = Predictor(make_model(2, outputs=2, **facts))
+    rng = np.random.Generator(np.random.Philox(key=5))
+    scans = [scan_of(rng.random((8, 8 if number % 5 else 12), dtype=np.float32)[np.newaxis]) for number in range(43)]
+    scans[7] = scan_of(volume((8, 8, 2)))  # a classifier of pictures takes no volume
+    answers = predictor.predict_all(scans)
+    assert len(answers) == len(scans)
+    for number, (scan, answer) in enumerate(zip(scans, answers, strict=True)):
+        if number == 7:
+            assert isinstance(answer, GeometryError)
+            continue
+        alone = predictor.predict(scan)
+        assert isinstance(answer, Classification)
+        assert isinstance(alone, Classification)
+        assert answer.label == alone.label
+        np.testing.assert_allclose(list(answer.raw.values()), list(alone.raw.values()), atol=1e-6)

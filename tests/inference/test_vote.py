@@ -9,7 +9,8 @@ import pytest
 
 from gliascope.checkpoint import ModelFolder, save_system
 from gliascope.errors import GeometryError, ModelError
-from gliascope.inference.predictor import Predictor
+from gliascope.inference.cascade import Cascade, CascadeAnswer
+from gliascope.inference.predictor import Classification, Predictor
 from gliascope.inference.vote import Vote, majority, mean_probabilities
 from gliascope.scan import Grid, Scan
 
@@ -100,3 +101,29 @@ def test_a_member_that_cannot_answer_is_named(make_model: Make, tmp_path: Path) 
     assert vote.channels == ("t2f", "t1c")
     with pytest.raises(GeometryError, match="asked by 'blind'"):
         vote.predict(picture(0.5))
+
+
+def test_pictures_together_get_the_votes_they_get_alone(make_model: Make, tmp_path: Path) -> None:
+    vote = vote_of(tmp_path / "vote", voter(make_model, "one"), voter(make_model, "two", temperature=2.0))
+    scans = [picture(0.1), Scan(np.ones((1, 8, 8), np.float32), ("t1n",), Grid((8, 8))), picture(0.7)]
+    first, missing, last = vote.predict_all(scans)
+    assert isinstance(missing, GeometryError)
+    assert "asked by 'one'" in missing.cause
+    for answer, scan in ((first, scans[0]), (last, scans[2])):
+        assert isinstance(answer, Classification)
+        alone = vote.predict(scan)
+        assert (answer.label, [each.label for each in answer.votes]) == (alone.label, [v.label for v in alone.votes])
+        assert answer.probabilities == pytest.approx(alone.probabilities, abs=1e-6)
+
+
+def test_cascade_answers_pictures_together_as_alone(make_model: Make) -> None:
+    cascade = Cascade(Predictor(voter(make_model, "gate")), Predictor(make_model(2)))
+    scans = [picture(0.1), picture(0.9), Scan(np.ones((1, 8, 8), np.float32), ("t1n",), Grid((8, 8)))]
+    dark, bright, missing = cascade.predict_all(scans)
+    assert isinstance(missing, GeometryError)
+    assert isinstance(dark, CascadeAnswer)
+    assert isinstance(bright, CascadeAnswer)
+    assert (dark.segmented, bright.segmented) == (False, True)
+    np.testing.assert_array_equal(bright.segmentation.raw, cascade.predict(scans[1]).segmentation.raw)
+    assert dark.segmentation.probabilities.shape == (1, 8, 8)
+    assert not dark.segmentation.probabilities.any()

@@ -17,7 +17,7 @@ from gliascope.preprocess.cache import CacheEntry, Layout, build_cache, default_
 from gliascope.preprocess.intensity import FixedRange, MinMax
 from gliascope.preprocess.plan import Plan
 from gliascope.preprocess.spatial import CropFixed, Pad
-from gliascope.preprocess.targets import TargetSettings
+from gliascope.preprocess.targets import UNKNOWN, TargetSettings
 from gliascope.scan import Grid, LabelMap, Scan
 
 SHAPE = (6, 5, 4)
@@ -308,3 +308,21 @@ def test_the_users_cache_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.delenv("XDG_CACHE_HOME")
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     assert default_cache_folder() == tmp_path / "home" / ".cache" / "gliascope" / "prepared"
+
+
+def test_unknown_regions_are_stored_and_named(tmp_path: Path) -> None:
+    whole = raw_case(tmp_path)
+    case = replace(whole, known={"TC": "ET"}, facts={"dataset": "b"})
+    regions = TargetSettings(mode="regions", scheme="brats2023")
+    (entry,) = build_cache([case], PLAN, regions, tmp_path / "cache", layout="volume")
+    stored = entry.target()
+    assert stored.shape == (3, 8, 8, 4)  # padded
+    assert (stored[[0, 2]] == UNKNOWN).all()
+    reference = case.read_reference()
+    assert reference is not None
+    expected = PLAN.apply_labels(reference.region("ET").astype(np.uint8), PLAN.apply(case.read()).trace)
+    np.testing.assert_array_equal(stored[1], expected)
+    assert entry.dataset == "b"
+    names = {entry_name(one, PLAN, regions, "volume") for one in (case, whole, replace(case, known={"WT": "ET"}))}
+    assert len(names) == 3
+    assert entry_name(case, PLAN, None, "volume") == entry_name(whole, PLAN, None, "volume")

@@ -4,7 +4,7 @@ from numpy.typing import NDArray
 
 from gliascope.errors import ConfigError, GeometryError, LabelError
 from gliascope.labels import SCHEMES, scheme_named
-from gliascope.preprocess.targets import TargetSettings
+from gliascope.preprocess.targets import UNKNOWN, TargetSettings, marked
 from gliascope.scan import Grid, LabelMap
 from gliascope.settings import load_settings
 
@@ -140,3 +140,21 @@ def test_a_tissue_inside_a_region_takes_its_place() -> None:
     target = TargetSettings(mode="regions", scheme="brats2017", regions=("NCR", "WT"))
     probabilities = np.array([[0.6, 0.2], [0.9, 0.9]], dtype=np.float32)
     assert target.decode(probabilities[:, None])[0].tolist() == [1, 2]
+
+
+def test_a_reference_that_tells_of_some_regions_leaves_the_others_unknown() -> None:
+    array = np.array([[0, 1], [1, 0]], dtype=np.uint8)
+    labels = LabelMap(array, scheme_named("lgg"), Grid(array.shape))
+    target = TargetSettings(mode="regions", scheme="brats2023")
+    encoded = target.encode(labels, known={"WT": "tumor"})
+    np.testing.assert_array_equal(encoded[0], array)
+    assert (encoded[1:] == UNKNOWN).all()
+    np.testing.assert_array_equal(marked(encoded).any(axis=0), array == 1)
+    with pytest.raises(LabelError):
+        target.encode(labels)  # without, a tumor that is not divided is none of its tissues
+    with pytest.raises(LabelError, match="no region 'WT'"):
+        target.encode(labels, known={"WT": "WT"})
+    with pytest.raises(ConfigError, match="mode is 'regions'"):
+        TargetSettings(mode="classes", scheme="brats2023").encode(labels, known={"WT": "tumor"})
+    with pytest.raises(ConfigError, match="'RC' is no region of the target"):
+        target.encode(labels, known={"RC": "tumor"})

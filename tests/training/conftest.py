@@ -23,6 +23,7 @@ class Square:
     shape: tuple[int, ...] = (1, 8, 8)
     label: str | None = None
     fill: float = 0.0
+    dataset: str | None = None
 
     @property
     def case_id(self) -> str:

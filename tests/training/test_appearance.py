@@ -56,7 +56,7 @@ def test_channels_are_dropped_as_often_as_asked() -> None:
     draws = np.random.default_rng(1)
     counts = np.zeros(4)
     for _ in range(4000):
-        counts[dropped((0.25, 0.0, 0.5, 0.1), 4, draws)] += 1
+        counts[dropped((0.25, 0.0, 0.5, 0.1), (True,) * 4, draws)] += 1
     assert counts / 4000 == pytest.approx([0.25, 0.0, 0.5, 0.1], abs=0.03)
 
 
@@ -70,3 +70,23 @@ def test_half_the_size_keeps_what_fills_half_a_voxel(mode: Any) -> None:  # noqa
     assert small.shape == (1, 1, 2, 2)
     assert halved_target.tolist() == [[[[1, 0], [0, 1]]]]
     assert small[0, 0, 0, 1] == pytest.approx(0.25)
+
+
+def test_a_missing_channel_stays_missing() -> None:
+    image = torch.rand(6, 3, 12, 12) + 0.5
+    image[:3, 1] = 0.0
+    image[5] = 0.0  # nothing is there: no channel is missing beside others
+    options = {"noise_sd": 0.2, "brightness": 0.3, "contrast": 0.5, "gamma": 1.0, "coarsen": 0.5, "clamp": (0.2, 0.9)}
+    changed = varied(image, **options)
+    assert not bool(changed[:3, 1].any())
+    assert bool((changed[:3, ::2] != image[:3, ::2]).flatten(2).any(2).all())
+    assert bool((changed[3:] >= 0.2).all())
+
+
+def test_one_of_the_channels_that_are_there_always_stays() -> None:
+    image = torch.zeros(200, 4, 4, 4)
+    image[:, 1:3] = 1.0
+    left = varied(image, drop_channel=(0.9, 0.9, 0.9, 0.9)).flatten(2).any(2)
+    assert bool(left[:, 1:3].any(1).all())
+    assert not bool(left[:, ::3].any())
+    assert 60 < int(left[:, 1].sum()) < 140

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from gliascope.errors import GliascopeError, InputError
 from gliascope.preprocess.cache import CacheEntry
+from gliascope.preprocess.targets import UNKNOWN
 from gliascope.training.data import Batch, Items, Sample, training_items
 from gliascope.training.outputs import Outputs
 from gliascope.training.sampling import Key, SamplingSettings
@@ -29,13 +30,17 @@ class Point:
     count: int = 1
     label: str | None = None
     voxel: tuple[int, ...] | None = (5, 5)
+    dataset: str | None = None
+    unknown: bool = False
 
     def image(self, index: int | None = None) -> NDArray[np.float32]:
         return self.target(index).astype(np.float32).repeat(self.shape[0], axis=0)
 
     def target(self, index: int | None = None) -> NDArray[np.uint8]:
         mask = np.zeros((1, *self.shape[1:]), np.uint8)
-        if self.voxel is not None and index == self.count - 1:
+        if self.unknown:
+            mask[:] = UNKNOWN
+        elif self.voxel is not None and index == self.count - 1:
             mask[(0, *self.voxel)] = 1
         return mask
 
@@ -163,3 +168,22 @@ def test_what_cannot_be_drawn_is_refused() -> None:
         training_items([Point("a", voxel=None)], REGIONS, SamplingSettings(foreground=0.5), patch=None, seed=1)
     with pytest.raises(InputError, match="nothing to train on"):
         training_items([Point("a", count=0)], REGIONS, SamplingSettings(), patch=None, seed=1)
+
+
+def test_what_is_unknown_is_no_foreground() -> None:
+    samples = [Point("a"), Point("b", unknown=True)]
+    sampler = training_items(samples, REGIONS, SamplingSettings(foreground=1.0), patch=None, seed=1)[1]
+    assert {key.item for key in sampler} == {0}
+    cut = Items([Point("b", (1, 8, 8), unknown=True)], REGIONS, seed=1, patch=(12, 4), foreground=1.0)
+    assert set(read(cut, [Key(0, 0, 0)])["target"].flatten().tolist()) == {UNKNOWN}
+
+
+def test_data_sets_are_drawn_equally_often() -> None:
+    balance = SamplingSettings(balance="dataset", per_epoch=40)
+    samples = [Point("a", dataset="brats"), *(Point(f"b{n}", dataset="lgg") for n in range(9))]
+    items, sampler = training_items(samples, REGIONS, balance, patch=None, seed=1)
+    drawn = [items.samples[key.item].dataset for key in sampler]
+    assert (drawn.count("brats"), drawn.count("lgg")) == (20, 20)
+    for others in (samples[1:], [*samples, Point("c")]):
+        with pytest.raises(InputError, match="not of several data sets"):
+            training_items(others, REGIONS, balance, patch=None, seed=1)

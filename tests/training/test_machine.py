@@ -138,3 +138,13 @@ def test_a_volume_no_machine_holds_is_weighed_without_being_made() -> None:
     network = UNetSettings(width=32, depth=4, dimensions=3).build(4, 3)
     assert foreseen_memory(network, (64, 4, 512, 512, 512), bf16=False) > 2**40
     assert scoring_memory(network, (1, 4, 510, 510, 510), bf16=False) > 2**34
+
+
+def test_coarse_epochs_that_are_too_small_for_bf16_are_computed_in_32_bit() -> None:
+    network = UNetSettings(dimensions=3, width=2, depth=3).build(1, 1)
+    asked = partial(choose_setup, network, device="cpu", shape=(64, 64, 64))
+    assert asked(TrainingSettings(precision="bf16", coarse_epochs=1)).coarse_in_32
+    assert not asked(TrainingSettings(precision="bf16")).coarse_in_32
+    assert not asked(TrainingSettings(precision="32", coarse_epochs=1)).coarse_in_32
+    large = choose_setup(network, TrainingSettings(precision="bf16", coarse_epochs=1), device="cpu", shape=(80,) * 3)
+    assert (large.autocast, large.coarse_in_32) == (True, False)

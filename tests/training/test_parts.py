@@ -25,6 +25,7 @@ class Volume:
 
     def __init__(self, case_id: str, shape: tuple[int, ...], label: str | None = None) -> None:
         self.case_id, self.shape, self.label, self.count = case_id, shape, label, 1
+        self.dataset: str | None = None
 
     def target(self, index: int | None = None) -> NDArray[np.uint8]:
         del index
@@ -51,6 +52,7 @@ def gather(options: dict[str, Any], shape: tuple[int, ...] = (1, 8, 8, 8), mode:
         ({"patch_size": [6, 8, 8]}, (1, 8, 8, 8), ConfigError, r"6x8x8 is not a multiple of 4.* Use 8x8x8"),
         ({}, (1, 10, 8), GeometryError, "Pad, crop or resize to 12x8 in the plan"),
         ({"sampling": {"balance": "class"}}, (1, 8, 8), ConfigError, "only classifiers"),
+        ({"sampling": {"balance": "dataset", "foreground": 0.5}}, (1, 8, 8), ConfigError, "both say which to draw"),
         ({"sampling": {"repeat_augmented": 2}}, (1, 8, 8), ConfigError, "would all be alike"),
         (
             {"sampling": {"repeat_augmented": 2}, "augment": {"flip": [0.5]}, "patch_size": [8, 8]},

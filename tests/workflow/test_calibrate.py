@@ -17,6 +17,7 @@ from gliascope.files import atomic
 from gliascope.inference.predictor import Predictor
 from gliascope.metrics.calibration import negative_log_likelihood
 from gliascope.preprocess.cache import CacheEntry
+from gliascope.preprocess.targets import UNKNOWN
 from gliascope.workflow import ship_model
 from gliascope.workflow.calibrate import FEWEST_PATIENTS, FEWEST_PICTURES, calibrate
 from gliascope.workflow.model_card import model_card
@@ -99,6 +100,25 @@ def test_every_region_has_its_own(make_model: MakeModel, tmp_path: Path) -> None
     model = predictor(make_model, outputs=3, target=target)
     found = calibrate(model, heads(tmp_path, 6, slope=5.0, outputs=3), seed=3)
     assert found.temperature == pytest.approx((4.0, 2.0, 4 / 3), rel=0.05)
+
+
+def test_what_is_unknown_is_left_out(make_model: MakeModel, tmp_path: Path) -> None:
+    target = {"mode": "regions", "scheme": "brats2023"}
+    model = predictor(make_model, outputs=3, target=target)
+    known = heads(tmp_path, 6, slope=5.0, outputs=3)
+    others = []
+    for number in range(6, 12):
+        image = known[number - 6].image()
+        mask = np.full((3, 20, 20, 20), UNKNOWN)
+        mask[0] = known[number - 6].target()[0]
+        others.append(entry(tmp_path, number, image, target=mask))
+    found = calibrate(model, [*known, *others], seed=3)
+    assert found.temperature == pytest.approx((4.0, 2.0, 4 / 3), rel=0.05)
+    alone = calibrate(model, others, seed=3)
+    assert alone.temperature == pytest.approx((4.0, 1.0, 1.0), rel=0.05)
+    assert alone.facts is not None
+    assert alone.facts["rows"]["TC"]["before"] == {"ece": None, "nll": None}
+    json.dumps(alone.facts, allow_nan=False)
 
 
 def test_classes_of_voxels_share_one(make_model: MakeModel, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from gliascope.inference.predictor import Segmentation
 from gliascope.inference.settings import InferenceSettings
 from gliascope.labels import SCHEMES
 from gliascope.metrics.calibration import calibration_error
+from gliascope.preprocess.inside import Inside
 from gliascope.preprocess.plan import Plan
 from gliascope.preprocess.targets import TargetSettings
 from gliascope.scan import Grid, LabelMap, Scan
@@ -35,7 +36,9 @@ def answer(raw: NDArray[np.float32], model: ModelParts, temperature: float | Non
     assert model.target is not None
     empty = LabelMap(np.zeros(SHAPE, np.uint8), model.target.label_scheme, GRID)
     honest = raw if temperature is None else temper(raw, temperature, exclusive=model.exclusive)
-    return Segmentation(empty, np.asarray(honest, np.float32), model.outputs, raw, {})
+    decided = Inside.everywhere(raw)
+    tempered = decided if honest is raw else Inside.everywhere(np.asarray(honest, np.float32))
+    return Segmentation(empty, tempered, model.outputs, decided, {})
 
 
 def labels(seed: int, scheme: str = "brats2023") -> LabelMap:

@@ -12,6 +12,7 @@ from gliascope.errors import InputError
 from gliascope.inference.cascade import CascadeAnswer
 from gliascope.inference.predictor import Classification, Segmentation
 from gliascope.labels import SCHEMES
+from gliascope.preprocess.inside import Inside
 from gliascope.scan import Grid, LabelMap
 from gliascope.workflow.gate_scores import GateScores
 from gliascope.workflow.unseen_cases import MemberSplit, system_parts
@@ -69,7 +70,8 @@ def test_truth_of_a_case_without_a_class_is_its_mask(tmp_path: Path) -> None:
     def answer(label: str, classes: tuple[str, ...]) -> CascadeAnswer:
         probabilities = {name: 0.7 if name == label else 0.3 / (len(classes) - 1) for name in classes}
         empty = LabelMap(np.zeros((2, 2), np.uint8), SCHEMES["lgg"], Grid((2, 2)))
-        mask = Segmentation(empty, np.zeros((1, 2, 2), np.float32), ("tumor",), np.zeros((1, 2, 2), np.float32), {})
+        nothing = Inside.everywhere(np.zeros((1, 2, 2), np.float32))
+        mask = Segmentation(empty, nothing, ("tumor",), nothing, {})
         return CascadeAnswer(Classification(label, probabilities, False, "", probabilities), mask, label != "no_tumor")
 
     def reference(value: int) -> LabelMap:

@@ -47,7 +47,7 @@ Fold = Annotated[
 NoStack = Annotated[bool, typer.Option("--no-stack", help="Take every folder of pictures as a batch.")]
 
 
-def names(text: str | None) -> tuple[str, ...] | None:
+def names(text: str | None, *, option: str = "--channels") -> tuple[str, ...] | None:
     """Split ``a,b,c`` into names.
 
     Raises:
@@ -57,7 +57,7 @@ def names(text: str | None) -> tuple[str, ...] | None:
         return None
     parts = tuple(part.strip() for part in text.split(","))
     if not all(parts):
-        raise UsageError(f"--channels takes names; got '{text}'", hint="Write them like t1n,t1c,t2w,t2f.")
+        raise UsageError(f"{option} takes names; got '{text}'", hint="Write them like t1n,t1c,t2w,t2f.")
     return parts
 
 

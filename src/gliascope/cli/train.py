@@ -39,7 +39,7 @@ def train(
     ] = False,
     final: Annotated[
         bool,
-        typer.Option("--final", help="With --fold all: then train on every case; the folds' figures are on its card."),
+        typer.Option("--final", help="After the folds train on every case; the folds' figures stand on its card."),
     ] = False,
     trained: Annotated[
         list[Path] | None,
@@ -73,11 +73,11 @@ def train(
         how |= {"device": device, "threads": threads, "cache": cache}
         how |= {"progress": session.progress, "announce": (lambda line: None) if quiet else session.say}
         folds = options.fold_numbers(fold)
-        several = folds is not None and len(folds) != 1
+        several = folds is not None and (final or len(folds) != 1)
         if several and trained:
             raise UsageError("--trained and several folds exclude each other", hint="Train one fold of a system.")
-        if final and not several:
-            raise UsageError("--final follows several folds", hint="Add --fold all.")
+        if final and folds is None:
+            raise UsageError("--final follows folds", hint="Add --fold all.")
         if several:
             _train_folds(session, (recipe, data, output), split, {**how, "folds": folds, "final": final})
             return
@@ -153,6 +153,10 @@ def evaluate(
     with_tumor: Annotated[
         bool, typer.Option("--with-tumor", help="Score only cases whose reference mask holds tumor.")
     ] = False,
+    given: Annotated[
+        str | None,
+        typer.Option(metavar="NAME,…", help="Score a run as if its cases had these channels alone, such as t1c,t2f."),
+    ] = None,
     patients: Annotated[
         Path | None, typer.Option(metavar="CSV", help="case,patient: whose the label maps are, for the intervals.")
     ] = None,
@@ -171,6 +175,7 @@ def evaluate(
       gliascope evaluate runs/lgg
       gliascope evaluate runs/lgg --tolerance 2 --spacing 1,1
       gliascope evaluate runs/lgg --with-tumor
+      gliascope evaluate runs/glioma --given t2f
       gliascope evaluate predictions/ references/ --scheme brats2023 --json -
       gliascope evaluate predictions/ references/ --protocol brats2023 --scheme brats2023 -o scores
     """
@@ -179,7 +184,8 @@ def evaluate(
         from gliascope.workflow.evaluate import FACTS_FILE, evaluation_folder
         from gliascope.workflow.evaluate import evaluate as score
 
-        own = evaluation_folder(split, protocol, with_tumor=with_tumor)
+        channels = options.names(given, option="--given")
+        own = evaluation_folder(split, protocol, with_tumor=with_tumor, given=channels)
         folder = output or (run / own if references is None else None)
         # The run's own evaluation folder is ours to replace; a folder that the user names is not.
         if output is not None:
@@ -194,6 +200,7 @@ def evaluate(
             tolerance_mm=tolerance,
             spacing_mm=options.millimeters(spacing),
             with_tumor=with_tumor,
+            given=channels,
             patients=patients,
             backend=backend,
             device=device,

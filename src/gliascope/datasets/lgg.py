@@ -3,7 +3,9 @@
 import csv
 import re
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, Self
+
+from pydantic import model_validator
 
 from gliascope.case import Case, Picture, PictureStack
 from gliascope.datasets.card import DatasetCard
@@ -23,8 +25,16 @@ class LggSettings(Settings):
     name: Literal["lgg"] = "lgg"
     volumes: bool = False
     """Stack a patient's slices into one volume instead of one case per slice."""
+    turned: bool = False
+    """Volumes lie as studies of NIfTI files do, to learn from both: each slice is given half a turn."""
     slice_labels: bool = False
     """Read every mask and label the slice glioma or no_tumor; otherwise slices carry no class."""
+
+    @model_validator(mode="after")
+    def _check_turned(self) -> Self:
+        if self.turned and not self.volumes:
+            raise ValueError("turned belongs to volumes = true")
+        return self
 
     card: ClassVar[DatasetCard] = DatasetCard(
         name="lgg",
@@ -62,9 +72,8 @@ class LggSettings(Settings):
             facts = clinical.get(patient, {})
             if self.volumes:
                 numbers = sorted(slices)
-                source = PictureStack(
-                    tuple(slices[n][0] for n in numbers), tuple(slices[n][1] for n in numbers), LGG_CHANNELS
-                )
+                paths, masks = (tuple(slices[n][side] for n in numbers) for side in (0, 1))
+                source = PictureStack(paths, masks, LGG_CHANNELS, turned=self.turned)
                 case = Case(folder.name, source, patient, "glioma", SCHEMES["lgg"], facts=facts)
                 cases.append(case)
             else:

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter
 
 from gliascope.datasets.phantom_head import (
     FIRST_EXTRACRANIAL,
@@ -135,6 +134,8 @@ def render(
     Contrast per tissue, slow variation within a tissue, partial volume at the borders, coil sensitivity, then
     magnitude (Rician) noise. Air stays exactly 0 in stripped phantoms; with a skull it carries noise as on a scanner.
     """
+    from scipy.ndimage import gaussian_filter
+
     random = stream(seed, 40 + salt)
     gain = np.float32(random.uniform(450, 900))
     signal = np.array(_SIGNAL[channel], dtype=np.float32)[matter]

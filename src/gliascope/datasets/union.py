@@ -12,7 +12,7 @@ from gliascope.case import Case, Picture
 from gliascope.datasets.card import DatasetCard
 from gliascope.datasets.members import MemberSettings
 from gliascope.errors import InputError
-from gliascope.labels import TUMOR_CLASSES
+from gliascope.labels import REGIONS, TUMOR_CLASSES, Tissue, scheme_named
 from gliascope.settings import Settings
 
 
@@ -31,6 +31,10 @@ class Member(Settings):
     """Forget which contrasts color channels show, so that members with and without such names fit one network."""
     only_train: bool = False
     """Its cases train, whatever the split draws from the others: more to learn from, and the same test."""
+    known: dict[str, str] = Field(default_factory=dict)
+    """What its reference tells of the target, as ``{ WT = "tumor" }``: region of the target to region of the member's
+    own scheme. All other regions of the target are unknown in its cases, and teach nothing there. Empty: all is known.
+    """
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -39,6 +43,15 @@ class Member(Settings):
             raise ValueError(f"unknown class '{unknown[0]}'; known: {', '.join(TUMOR_CLASSES)}")
         if ".." in Path(self.folder).parts or Path(self.folder).is_absolute():
             raise ValueError("folder must lie below ROOT")
+        nowhere = [region for region in self.known if region not in (*REGIONS, *Tissue)]
+        if nowhere:
+            raise ValueError(f"known: there is no region '{nowhere[0]}'; there are: {', '.join(REGIONS)}")
+        scheme = self.dataset.card.scheme
+        own = scheme_named(scheme).expressible if scheme else (*REGIONS, *Tissue)
+        strange = [region for region in self.known.values() if region not in own]
+        if strange:
+            cause = f"known: the masks of {self.dataset.name} have no region '{strange[0]}'"
+            raise ValueError(f"{cause}; they have: {', '.join(own)}")
         return self
 
     def cases(self, root: Path) -> list[Case]:
@@ -76,6 +89,7 @@ class Member(Settings):
             group=None if case.group is None else f"{name}:{case.group}",
             facts={**case.facts, "dataset": name},
             pinned="train" if self.only_train else case.pinned,
+            known=self.known or None,
         )
 
 

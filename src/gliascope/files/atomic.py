@@ -21,6 +21,9 @@ _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _UNSAFE = re.compile(r"[\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 """Escape codes of terminals, marks that turn the direction of writing, and halves of letters."""
 
+_FILLING: set[Path] = set()
+"""Folders that are being filled; what is written into them is flushed with them, once."""
+
 _REFUSALS = (
     *(errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR),
     *(errno.EEXIST, errno.EISDIR, errno.ENAMETOOLONG),
@@ -30,6 +33,8 @@ _REFUSALS = (
 def write_bytes(path: Path, data: bytes) -> None:
     """Write a file atomically and durably; an existing file is replaced.
 
+    Inside a folder that ``new_folder`` fills it becomes durable with the folder.
+
     Raises:
         MachineError: The disk is full, or the folder cannot be written.
     """
@@ -37,17 +42,20 @@ def write_bytes(path: Path, data: bytes) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         part = Path(name)
+        later = not _FILLING.isdisjoint(path.parents)
         try:
             with os.fdopen(handle, "wb") as file:
                 file.write(data)
                 file.flush()
-                os.fsync(file.fileno())
+                if not later:
+                    os.fsync(file.fileno())
             part.chmod(0o644)
             os.replace(part, path)
         except BaseException:
             part.unlink(missing_ok=True)
             raise
-        _sync_folder(path.parent)
+        if not later:
+            _sync_folder(path.parent)
 
 
 def write_text(path: Path, text: str) -> None:
@@ -115,6 +123,7 @@ def new_folder(path: Path, *, overwrite: bool = False, mark: str) -> Iterator[Pa
     with _machine_faults(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         part = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
+        _FILLING.add(part)
         try:
             part.chmod(0o755)
             yield part
@@ -123,6 +132,8 @@ def new_folder(path: Path, *, overwrite: bool = False, mark: str) -> Iterator[Pa
         except BaseException:
             shutil.rmtree(part, ignore_errors=True)
             raise
+        finally:
+            _FILLING.discard(part)
         _sync_folder(path.parent)
 
 

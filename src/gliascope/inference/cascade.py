@@ -12,10 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gliascope.checkpoint import SystemFolder
-from gliascope.errors import ModelError, Notice
-from gliascope.inference.predictor import Classification, Predictor, Segmentation
+from gliascope.errors import GliascopeError, ModelError, Notice
+from gliascope.inference.answers import Classification, Segmentation, tried
+from gliascope.inference.predictor import PICTURES_PER_PASS, Predictor
 from gliascope.inference.sliding_window import Progress
 from gliascope.inference.vote import Vote, majority, mean_probabilities, total_timing
+from gliascope.preprocess.inside import Inside
 from gliascope.scan import LabelMap, Scan
 
 NEGATIVE = "no_tumor"
@@ -98,10 +100,31 @@ class Cascade:
             MachineError: Memory runs out.
         """
         seen = _as_colors(scan, self.classifier.channels)
-        if scan.is_volume and self.classifier.dimensions == 2:
+        if self._by_slice(scan):
             classification, slices = self._classify_slices(seen)
         else:
-            classification, slices = _classified(self.classifier, seen), ()
+            classification, slices = _classified(self.classifier, self.classifier.predict(seen)), ()
+        return self._segmented(scan, classification, slices, progress)
+
+    def predict_all(self, scans: Sequence[Scan]) -> list[CascadeAnswer | GliascopeError]:
+        """Return the answer for each of several scans, or the error that ``predict`` would raise for it."""
+        if any(self._by_slice(scan) for scan in scans):
+            return [tried(self.predict, scan) for scan in scans]
+        seen = [_as_colors(scan, self.classifier.channels) for scan in scans]
+        given = self.classifier.predict_all(seen)
+
+        def one(number: int) -> CascadeAnswer:
+            return self._segmented(scans[number], _classified(self.classifier, given[number]), (), None)
+
+        return [tried(one, number) for number in range(len(scans))]
+
+    def _by_slice(self, scan: Scan) -> bool:
+        return scan.is_volume and self.classifier.dimensions == 2
+
+    def _segmented(
+        self, scan: Scan, classification: Classification, slices: tuple[str | None, ...], progress: Progress | None
+    ) -> CascadeAnswer:
+        """Segment unless the class says that there is nothing to segment."""
         asked = self.segment_all or not (classification.label == NEGATIVE or classification.foreign)
         segmentation = _segmented(self.segmenter, scan, progress) if asked else self._nothing(scan)
         if slices and asked and not self.segment_all:
@@ -113,11 +136,12 @@ class Cascade:
 
     def _classify_slices(self, scan: Scan) -> tuple[Classification, tuple[str | None, ...]]:
         """Classify the axial slices that hold anything, and the volume by them."""
+        full = [k for k in range(scan.grid.shape[2]) if any(c.min() != c.max() for c in scan.array[..., k])]
         each: dict[int, Classification] = {}
-        for k in range(scan.grid.shape[2]):
-            plane = scan.array[..., k]
-            if any(channel.min() != channel.max() for channel in plane):
-                each[k] = _classified(self.classifier, scan.slice_picture(k))
+        for first in range(0, len(full), PICTURES_PER_PASS):
+            part = full[first : first + PICTURES_PER_PASS]
+            given = self.classifier.predict_all([scan.slice_picture(k) for k in part])
+            each |= {k: _classified(self.classifier, answer) for k, answer in zip(part, given, strict=True)}
         slices = tuple(each[k].label if k in each else NEGATIVE for k in range(scan.grid.shape[2]))
         return _over_slices(list(each.values()), self.classifier.outputs), slices
 
@@ -128,13 +152,15 @@ class Cascade:
         if target is None:  # a segmenter has one; ``read_parts`` has checked it
             raise ModelError("has no target", file=self.segmenter.folder.path, code="E_MODEL_JSON")
         labels = LabelMap(np.zeros(scan.grid.shape, np.uint8), target.label_scheme, scan.grid, scan.stored)
-        empty = np.empty((len(parts.outputs), *scan.grid.shape), dtype=np.float32)
-        empty[:] = np.array(parts.empty, dtype=np.float32).reshape(-1, *[1] * len(scan.grid.shape))
-        return Segmentation(labels, empty, parts.outputs, empty, {})
+        axes = len(scan.grid.shape)
+        nowhere = np.zeros((len(parts.outputs), *[0] * axes), np.float32)
+        inside = Inside(nowhere, (slice(0, 0),) * axes, scan.grid.shape, parts.empty)
+        return Segmentation(labels, inside, parts.outputs, inside, {})
 
 
-def _classified(classifier: Predictor | Vote, scan: Scan) -> Classification:
-    answer = classifier.predict(scan)
+def _classified(classifier: Predictor | Vote, answer: Segmentation | Classification | GliascopeError) -> Classification:
+    if isinstance(answer, GliascopeError):
+        raise answer
     if not isinstance(answer, Classification):
         raise ModelError("gives masks, not classes", file=classifier.folder.path, code="E_MEMBERS")
     return answer
@@ -181,8 +207,8 @@ def _without_slices(answer: Segmentation, negative: NDArray[np.bool_], empty: Se
     labels = answer.label_map.array.copy()
     labels[..., negative] = 0
     background = np.array(empty, dtype=np.float32).reshape(-1, 1, 1, 1)
-    for values in (answer.raw,) if answer.raw is answer.probabilities else (answer.raw, answer.probabilities):
-        values[..., negative] = background
+    for inside in (answer.decided,) if answer.decided is answer.honest else (answer.decided, answer.honest):
+        inside.values[..., negative[inside.box[-1]]] = background
     return replace(answer, label_map=replace(answer.label_map, array=labels))
 
 

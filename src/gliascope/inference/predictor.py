@@ -6,8 +6,8 @@ Read ``Predictor.predict`` first; ``workflow.predict`` is what calls it for file
 import itertools
 import math
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,79 +16,33 @@ import psutil
 from numpy.typing import NDArray
 
 from gliascope.checkpoint import ModelFolder, load_model
-from gliascope.errors import GeometryError, MachineError, ModelError, Notice
+from gliascope.errors import GeometryError, GliascopeError, MachineError, ModelError, Notice
+from gliascope.inference.answers import Classification, MemberVote, Segmentation, tried
 from gliascope.inference.backends import Backend, open_backend
 from gliascope.inference.parts import ModelParts, read_parts
 from gliascope.inference.postprocess import suppress_small_components, temper, to_probabilities
 from gliascope.inference.sliding_window import Progress, sliding_window
+from gliascope.preprocess.inside import Inside
 from gliascope.preprocess.plan import Prepared
 from gliascope.preprocess.targets import TargetSettings
 from gliascope.scan import LabelMap, Scan
 
+__all__ = ["PICTURES_PER_PASS", "Classification", "MemberVote", "Predictor", "Segmentation"]
+
 Array = NDArray[np.float32]
 
-
-@dataclass(frozen=True, eq=False)
-class Segmentation:
-    """A mask and the probabilities it comes from.
-
-    Args:
-        label_map: Label numbers on the scan's grid; ``stored`` is the scan's.
-        probabilities: Shape ``(K, *S)`` on the same grid, float32, with the model's temperature.
-        channels: Names of the K outputs.
-        raw: The same before the temperature, from which the mask was decided; the same array where there is none.
-        timing_s: Seconds of ``preprocess``, ``infer`` and ``postprocess``.
-        notices: What the preparation noticed, besides the scan's own notices.
-    """
-
-    label_map: LabelMap
-    probabilities: Array
-    channels: tuple[str, ...]
-    raw: Array
-    timing_s: Mapping[str, float]
-    notices: tuple[Notice, ...] = ()
+PICTURES_PER_PASS = 16
+"""Pictures that a classifier sees at once. Each gets the answer that it gets alone."""
 
 
 @dataclass(frozen=True, eq=False)
-class MemberVote:
-    """What one member of a vote answered.
+class _Ready:
+    """A scan as the network gets it, what its making noticed, the seconds it took, and why it is no brain MRI if so."""
 
-    Args:
-        model: The member's name.
-        label: The class it names; None when it abstained.
-        probabilities: One per class, with the member's temperature.
-    """
-
-    model: str
-    label: str | None
-    probabilities: Mapping[str, float]
-
-
-@dataclass(frozen=True, eq=False)
-class Classification:
-    """A class and the probabilities it comes from.
-
-    Args:
-        label: The most probable class, of a vote the one that most members name; None when abstained.
-        probabilities: One per class, in the model's order, with the model's temperature; they add up to 1.
-        abstained: True where no class is probable enough, or the image is no brain MRI.
-        reason: Why it abstained; empty otherwise.
-        raw: The probabilities before the temperature.
-        timing_s: Seconds of ``preprocess``, ``infer`` and ``postprocess``.
-        notices: What the preparation noticed, besides the scan's own notices.
-        votes: What the members of a vote answered; empty for a single model.
-        foreign: True where the gate abstained: this is no brain MRI, whatever the probabilities say.
-    """
-
-    label: str | None
-    probabilities: Mapping[str, float]
-    abstained: bool
-    reason: str
-    raw: Mapping[str, float]
-    timing_s: Mapping[str, float] = field(default_factory=dict)
-    notices: tuple[Notice, ...] = ()
-    votes: tuple[MemberVote, ...] = ()
-    foreign: bool = False
+    prepared: Prepared
+    notices: tuple[Notice, ...]
+    seconds: float
+    foreign: str
 
 
 class Predictor:
@@ -147,24 +101,64 @@ class Predictor:
             ModelError: The network does not fit its own description.
             MachineError: Memory runs out.
         """
-        facts = self.folder.facts
+        ready = self._prepared(scan)
+        start = time.perf_counter()
+        probabilities = self.answer(ready.prepared.array, progress=progress)
+        inferred = time.perf_counter()
+        timing = {"preprocess": ready.seconds, "infer": inferred - start, "postprocess": 0.0}
+        if self.parts.target is None:
+            return self._decide(probabilities, timing, ready.notices, ready.foreign)
+        decided = self._lead_back(probabilities, ready.prepared)
+        label_map = self._label_map(decided, scan, self.parts.target)
+        tempered = self.folder.facts.temperature is not None
+        honest = replace(decided, values=self._tempered(decided.values)) if tempered else decided
+        timing["postprocess"] = time.perf_counter() - inferred
+        return Segmentation(label_map, honest, self.parts.outputs, decided, timing, ready.notices)
+
+    def predict_all(self, scans: Sequence[Scan]) -> list[Segmentation | Classification | GliascopeError]:
+        """Return the answer for each of several scans, or the error that ``predict`` would raise for it.
+
+        Pictures go through a classifier together, ``PICTURES_PER_PASS`` at a time; the seconds of a pass are shared
+        evenly. Besides the scans, one pass of prepared pictures is in memory.
+        """
+        if self.parts.target is not None or self.dimensions != 2:
+            return [tried(self.predict, scan) for scan in scans]
+        ready = [tried(self._prepared, scan) for scan in scans]
+        answers: dict[int, Segmentation | Classification | GliascopeError] = {}
+        by_shape: dict[tuple[int, ...], list[tuple[int, _Ready]]] = {}
+        for number, each in enumerate(ready):
+            if isinstance(each, GliascopeError):
+                answers[number] = each
+            else:
+                by_shape.setdefault(each.prepared.array.shape, []).append((number, each))
+        for same in by_shape.values():
+            for first in range(0, len(same), PICTURES_PER_PASS):
+                numbers, part = zip(*same[first : first + PICTURES_PER_PASS], strict=True)
+                answers |= dict(zip(numbers, self._decide_together(part), strict=True))
+        return [answers[number] for number in range(len(scans))]
+
+    def _decide_together(self, part: Sequence[_Ready]) -> Sequence[Classification | GliascopeError]:
+        """Classify pictures of one prepared size in one pass."""
+        start = time.perf_counter()
+        scores = tried(self._scores, np.stack([each.prepared.array for each in part]))
+        infer_s = (time.perf_counter() - start) / len(part)
+        if isinstance(scores, GliascopeError):
+            return [scores] * len(part)
+        return [
+            self._decide(
+                own, {"preprocess": each.seconds, "infer": infer_s, "postprocess": 0.0}, each.notices, each.foreign
+            )
+            for each, own in zip(part, scores, strict=True)
+        ]
+
+    def _prepared(self, scan: Scan) -> _Ready:
         self._check_axes(scan)
         self._check_memory(scan)
         start = time.perf_counter()
         prepared = self.parts.plan.apply(scan)
         notices = tuple(notice for notice in prepared.notices if notice not in scan.notices)
-        ready = time.perf_counter()
-        probabilities = self.answer(prepared.array, progress=progress)
-        inferred = time.perf_counter()
-        if facts.task == "classify" or self.parts.target is None:
-            timing = {"preprocess": ready - start, "infer": inferred - ready, "postprocess": 0.0}
-            return self._decide(probabilities, timing, notices, self.foreign_reason(scan))
-        raw = self._lead_back(probabilities, prepared)
-        label_map = self._label_map(raw, scan, self.parts.target)
-        honest = self._tempered(raw)
-        done = time.perf_counter()
-        timing = {"preprocess": ready - start, "infer": inferred - ready, "postprocess": done - inferred}
-        return Segmentation(label_map, honest, self.parts.outputs, raw, timing, notices)
+        foreign = self.foreign_reason(scan) if self.parts.target is None else ""
+        return _Ready(prepared, notices, time.perf_counter() - start, foreign)
 
     def answer(self, image: Array, *, progress: Progress | None = None) -> Array:
         """Return what the network says of a prepared image, averaged, before temperature, cleaning and decision.
@@ -180,7 +174,7 @@ class Predictor:
             ModelError: The network does not fit its own description.
             MachineError: Memory runs out.
         """
-        return self._classify(image) if self.parts.target is None else self._segment(image, progress)
+        return self._scores(image[np.newaxis])[0] if self.parts.target is None else self._segment(image, progress)
 
     def _segment(self, image: Array, progress: Progress | None) -> Array:
         """Return the probabilities ``(K, *S)`` of the prepared image ``(C, *S)``."""
@@ -214,14 +208,15 @@ class Predictor:
             total += np.flip(self._run(np.ascontiguousarray(np.flip(batch, flip))), flip)
         return total / np.float32(len(flips))
 
-    def _classify(self, image: Array) -> Array:
-        """Return the probability of every class, shape ``(K,)``."""
+    def _scores(self, pictures: Array) -> Array:
+        """Return the probability of every class for each picture of ``(B, C, *S)``, shape ``(B, K)``."""
         run = self._run_mirrored_picture if self.parts.settings.mirror else self._run
-        scores = run(image[np.newaxis])
-        if scores.shape != (1, len(self.parts.outputs)):
-            cause = f"returns shape {scores.shape} for the classes {', '.join(self.parts.outputs)}"
+        scores = run(pictures)
+        if scores.shape != (len(pictures), len(self.parts.outputs)):
+            shape = (1, *scores.shape[1:]) if len(scores) == len(pictures) else scores.shape
+            cause = f"returns shape {shape} for the classes {', '.join(self.parts.outputs)}"
             raise ModelError(cause, file=self.folder.path, code="E_SHAPE")
-        return np.asarray(scores[0])
+        return np.asarray(scores)
 
     def _run_mirrored_picture(self, batch: Array) -> Array:
         """Average over the picture and its left-right mirror image; upside down, a head is no head."""
@@ -249,23 +244,24 @@ class Predictor:
             return Classification(None, probabilities, True, reason, raw, timing, notices)
         return Classification(self.parts.outputs[best], probabilities, False, "", raw, timing, notices)
 
-    def _lead_back(self, probabilities: Array, prepared: Prepared) -> Array:
-        """Return the probabilities on the scan's grid; what was cropped away is background."""
-        back = self.parts.plan.invert(probabilities, prepared.trace)
-        if self.parts.exclusive and back.shape != probabilities.shape:
-            back[0] = np.clip(1.0 - back[1:].sum(axis=0), 0.0, 1.0)
-        return back
+    def _lead_back(self, probabilities: Array, prepared: Prepared) -> Inside:
+        """Return the probabilities where they may hold tumor; what was cropped away is background."""
+        back = self.parts.plan.invert_inside(probabilities, prepared.trace)
+        if self.parts.exclusive and back.shape != probabilities.shape[1:]:
+            back.values[0] = np.clip(1.0 - back.values[1:].sum(axis=0), 0.0, 1.0)
+        return replace(back, empty=self.parts.empty)
 
-    def _label_map(self, probabilities: Array, scan: Scan, target: TargetSettings) -> LabelMap:
+    def _label_map(self, inside: Inside, scan: Scan, target: TargetSettings) -> LabelMap:
         settings = self.parts.settings
         suppress_small_components(
-            probabilities,
+            inside.values,
             settings.min_component_voxels,
             exclusive=self.parts.exclusive,
             threshold=settings.threshold,
             empty=self.parts.empty,
         )
-        labels = target.decode(probabilities, threshold=settings.threshold)
+        labels = np.zeros(inside.shape, dtype=np.uint8)
+        labels[inside.box] = target.decode(inside.values, threshold=settings.threshold)
         return LabelMap(labels, target.label_scheme, scan.grid, scan.stored)
 
     def _check_axes(self, scan: Scan) -> None:

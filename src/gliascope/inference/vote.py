@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from gliascope.checkpoint import SystemFolder
 from gliascope.errors import GliascopeError, ModelError
-from gliascope.inference.predictor import Classification, MemberVote, Predictor
+from gliascope.inference.answers import Classification, MemberVote, Segmentation, tried
+from gliascope.inference.predictor import Predictor
 from gliascope.inference.sliding_window import Progress
 from gliascope.scan import Scan
 
@@ -69,9 +70,22 @@ class Vote:
         """
         answers = []
         for number, member in enumerate(self.members):
-            answers.append(_answer(member, scan))
+            answers.append(_answer(member, tried(member.predict, scan)))
             if progress is not None:
                 progress(number + 1, len(self.members))
+        return self._counted(answers)
+
+    def predict_all(self, scans: Sequence[Scan]) -> list[Classification | GliascopeError]:
+        """Return the vote on each of several scans, or the error that ``predict`` would raise for it."""
+        given = [member.predict_all(scans) for member in self.members]
+
+        def one(number: int) -> Classification:
+            each = zip(self.members, given, strict=True)
+            return self._counted([_answer(member, answers[number]) for member, answers in each])
+
+        return [tried(one, number) for number in range(len(scans))]
+
+    def _counted(self, answers: Sequence[Classification]) -> Classification:
         probabilities = mean_probabilities([answer.probabilities for answer in answers], self.outputs)
         foreign = [answer.reason for answer in answers if answer.foreign]
         is_foreign = 2 * len(foreign) > len(answers)
@@ -128,12 +142,14 @@ def total_timing(timings: Iterable[Mapping[str, float]]) -> dict[str, float]:
     return total
 
 
-def _answer(member: Predictor | Vote, scan: Scan) -> Classification:
-    try:
-        answer = member.predict(scan)
-    except GliascopeError as fault:
-        fault.cause = f"{fault.cause} (asked by '{member.folder.facts.name}')"
-        raise
-    if not isinstance(answer, Classification):
-        raise ModelError(f"'{member.folder.facts.name}' gives masks, not classes", code="E_MEMBERS")
-    return answer
+def _answer(member: Predictor | Vote, given: Segmentation | Classification | GliascopeError) -> Classification:
+    """Return what a member answered; its error names it."""
+    name = member.folder.facts.name
+    if isinstance(given, GliascopeError):
+        asked = f" (asked by '{name}')"
+        if not given.cause.endswith(asked):  # pictures of one pass share its error
+            given.cause += asked
+        raise given
+    if not isinstance(given, Classification):
+        raise ModelError(f"'{name}' gives masks, not classes", code="E_MEMBERS")
+    return given

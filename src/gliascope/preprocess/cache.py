@@ -23,8 +23,8 @@ from safetensors.numpy import save
 from gliascope.case import Case
 from gliascope.errors import InputError, Notice
 from gliascope.files import atomic
-from gliascope.preprocess.plan import Plan
-from gliascope.preprocess.targets import TargetSettings
+from gliascope.preprocess.plan import Plan, Trace
+from gliascope.preprocess.targets import UNKNOWN, TargetSettings
 
 PREPROCESS_VERSION = 2
 """Part of every entry's name; raise it when the arithmetic of a step or of a reader changes."""
@@ -51,6 +51,7 @@ class CacheEntry:
         shape: Shape of one item's image, channels first.
         has_target: True where a reference is stored beside the image.
         notices: What reading and preparing noticed.
+        dataset: The data set of a union that it comes from, or None.
     """
 
     case_id: str
@@ -62,6 +63,7 @@ class CacheEntry:
     shape: tuple[int, ...]
     has_target: bool
     notices: tuple[Notice, ...] = ()
+    dataset: str | None = None
 
     def image(self, index: int | None = None) -> NDArray[np.float32]:
         """Read one item, ``(C, I, J)`` or ``(C, *S)``, or with None all of them as they are stored.
@@ -178,6 +180,9 @@ def entry_name(case: Case, plan: Plan, target: TargetSettings | None, layout: La
         "plan": plan.model_dump(mode="json", exclude=None if plan.gray_as_all else {"gray_as_all"}),
         "target": None if target is None else target.model_dump(mode="json"),
         "layout": layout,
+        # Entries that were made before these existed stay good.
+        **({"known": dict(case.known)} if case.known is not None and target is not None else {}),
+        **({"turned": True} if getattr(source, "turned", False) else {}),
     }
     return hashlib.sha256(json.dumps(depends_on, sort_keys=True).encode()).hexdigest()
 
@@ -195,7 +200,8 @@ def _prepare(case: Case, plan: Plan, target: TargetSettings | None, folder: Path
         stored = tensors["image"].shape, notices
     shape, notices = stored
     count, item = (shape[0], shape[1:]) if layout == "slices" else (1, shape)
-    return CacheEntry(case.id, case.patient, case.label, path, layout, count, item, target is not None, notices)
+    own = case.id, case.patient, case.label
+    return CacheEntry(*own, path, layout, count, item, target is not None, notices, dataset=case.facts.get("dataset"))
 
 
 def _stored(path: Path, name: str, target: TargetSettings | None) -> tuple[tuple[int, ...], tuple[Notice, ...]] | None:
@@ -226,7 +232,7 @@ def _tensors(
             scan, reference = case.read_pair()
             prepared = plan.apply(scan)
             notices = (*prepared.notices, *reference.notices)
-            encoded = np.stack([plan.apply_labels(part, prepared.trace) for part in target.encode(reference)])
+            encoded = np.stack([_led(p, plan, prepared.trace) for p in target.encode(reference, known=case.known)])
     except OSError as fault:
         cause = f"cannot be read ({fault.strerror})"
         raise InputError(cause, file=fault.filename or case.id, code="E_READ") from fault
@@ -239,6 +245,13 @@ def _tensors(
     if encoded is not None:
         tensors["target"] = _laid_out(encoded, layout)
     return tensors, notices
+
+
+def _led(part: NDArray[np.uint8], plan: Plan, trace: Trace) -> NDArray[np.uint8]:
+    """Lead one output's reference along; what is unknown stays so beyond the edge of the image too."""
+    if (part == UNKNOWN).all():
+        return np.full(trace.prepared_shape, UNKNOWN, dtype=np.uint8)
+    return plan.apply_labels(part, trace)
 
 
 def _laid_out(array: NDArray[Any], layout: Layout) -> NDArray[Any]:

@@ -31,6 +31,13 @@ class Window:
     start: tuple[int, ...]
     mirrored: bool = False
 
+    @property
+    def kept(self) -> tuple[slice, ...]:
+        """The part of the old grid that the box holds, one slice per axis; empty where they do not meet."""
+        firsts = [max(start, 0) for start in self.start]
+        ends = [min(start + after, n) for start, after, n in zip(self.start, self.after, self.before, strict=True)]
+        return tuple(slice(first, max(first, end)) for first, end in zip(firsts, ends, strict=True))
+
     def image(self, array: NDArray[Any], *, fill: float = 0.0) -> NDArray[Any]:
         """Move an array of shape ``(..., *before)`` to ``(..., *after)``; a new array unless nothing changes."""
         if self.before == self.after and not any(self.start):
@@ -43,12 +50,11 @@ class Window:
             ]
             inside: tuple[Any, ...] = (..., *np.ix_(*places))
             return np.asarray(array[inside])
-        source: list[slice | EllipsisType] = [...]
-        target: list[slice | EllipsisType] = [...]
-        for start, before, after in zip(self.start, self.before, self.after, strict=True):
-            first, last = max(start, 0), min(start + after, before)
-            source.append(slice(first, max(first, last)))
-            target.append(slice(first - start, max(first, last) - start))
+        source: list[slice | EllipsisType] = [..., *self.kept]
+        target: list[slice | EllipsisType] = [
+            ...,
+            *(slice(part.start - start, part.stop - start) for part, start in zip(self.kept, self.start, strict=True)),
+        ]
         moved = np.full((*lead, *self.after), fill, dtype=array.dtype)
         moved[tuple(target)] = array[tuple(source)]
         return moved

@@ -15,8 +15,9 @@ from pydantic import Field, field_validator, model_validator
 from gliascope.errors import GeometryError, Notice
 from gliascope.preprocess.contour import CropContour
 from gliascope.preprocess.head import head_mask
+from gliascope.preprocess.inside import Inside
 from gliascope.preprocess.intensity import FixedRange, IntensityStep, MinMax, Replicate, ZScore
-from gliascope.preprocess.moves import Move
+from gliascope.preprocess.moves import Move, Window
 from gliascope.preprocess.spatial import SpatialStep
 from gliascope.preprocess.step import Frame
 from gliascope.scan import Grid, Scan
@@ -166,10 +167,24 @@ class Plan(Settings):
         Raises:
             GeometryError: The probabilities do not have the shape of the prepared image.
         """
+        return self.invert_inside(probabilities, trace).whole()
+
+    def invert_inside(self, probabilities: NDArray[np.float32], trace: Trace) -> Inside:
+        """Lead probabilities back like ``invert``, but only to the box that the first crop kept.
+
+        Raises:
+            GeometryError: The probabilities do not have the shape of the prepared image.
+        """
         if probabilities.shape[1:] != trace.prepared_shape:
             cause = f"probabilities of shape {probabilities.shape[1:]} for an image of {trace.prepared_shape}"
             raise GeometryError(cause, code="E_GRID")
-        return _replay(probabilities, trace, _lead_back)
+        first = trace.runs[0][0] if trace.runs[0] and not trace.per_slice else None
+        if not isinstance(first, Window):
+            return Inside.everywhere(_replay(probabilities, trace, _lead_back))
+        box = first.kept
+        cropped = _lead_back(probabilities, trace.runs[0][1:])
+        seen = tuple(slice(b.start - s, b.stop - s) for b, s in zip(box, first.start, strict=True))
+        return Inside(cropped[(slice(None), *seen)], box, trace.shape, (0.0,) * len(cropped))
 
     def _selected(self, scan: Scan) -> tuple[NDArray[np.float32], tuple[Notice, ...]]:
         """Return the plan's channels; the scan's own array where it holds just these."""

@@ -1,15 +1,19 @@
 """What a segmentation network is trained to say, and how its answer becomes label numbers again."""
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import field_validator, model_validator
 
-from gliascope.errors import GeometryError
+from gliascope.errors import ConfigError, GeometryError
 from gliascope.labels import REGIONS, SCHEMES, LabelScheme, Tissue, scheme_named, tissues_of
 from gliascope.scan import LabelMap
 from gliascope.settings import Settings
+
+UNKNOWN = 255
+"""What an encoded target holds, throughout, for a region of which nothing is known in a case."""
 
 
 class TargetSettings(Settings):
@@ -60,18 +64,28 @@ class TargetSettings(Settings):
             return ("background", *(tissues[value].value for value in self.label_scheme.values[1:]))
         return self.regions or self.label_scheme.regions
 
-    def encode(self, label_map: LabelMap) -> NDArray[np.uint8]:
+    def encode(self, label_map: LabelMap, *, known: Mapping[str, str] | None = None) -> NDArray[np.uint8]:
         """Turn a reference into what the loss compares with.
 
         Args:
-            label_map: Any scheme that holds no tissue foreign to ``scheme``.
+            label_map: Any scheme that holds no tissue foreign to ``scheme``; with ``known`` any at all.
+            known: What its regions stand for; see ``Case.known``.
 
         Returns:
-            ``classes``: the index of the output, shape ``(1, *S)``. ``regions``: 0 or 1, shape ``(R, *S)``.
+            ``classes``: the index of the output, shape ``(1, *S)``. ``regions``: 0 or 1, shape ``(R, *S)``, or
+            ``UNKNOWN`` throughout a region.
 
         Raises:
-            LabelError: The map holds a tissue that the scheme does not have.
+            LabelError: The map holds a tissue that the scheme does not have, or not the region that is to be known.
+            ConfigError: Only some regions are known, and they do not fit the target.
         """
+        if known is not None:
+            self.check_known(known)
+            encoded = np.full((len(self.channels), *label_map.array.shape), UNKNOWN, dtype=np.uint8)
+            for index, name in enumerate(self.channels):
+                if name in known:
+                    encoded[index] = label_map.region(known[name])
+            return encoded
         converted = label_map.converted(self.label_scheme)
         if self.mode == "regions":
             return np.stack([converted.region(name) for name in self.channels]).astype(np.uint8)
@@ -79,6 +93,20 @@ class TargetSettings(Settings):
         for index, value in enumerate(self.label_scheme.values):
             table[value] = index
         return table[converted.array][None]
+
+    def check_known(self, known: Mapping[str, str]) -> None:
+        """Refuse what ``encode`` cannot follow.
+
+        Raises:
+            ConfigError: The outputs exclude each other, so that none can be unknown alone, or a region is no output.
+        """
+        if self.mode != "regions":
+            cause = "known: some regions can only be unknown where the target's mode is 'regions'"
+            raise ConfigError(cause, hint="Set target.mode = 'regions', or leave known out.", code="E_KNOWN")
+        strange = [name for name in known if name not in self.channels]
+        if strange:
+            cause = f"known: '{strange[0]}' is no region of the target"
+            raise ConfigError(cause, hint=f"It has: {', '.join(self.channels)}.", code="E_KNOWN")
 
     def decode(self, probabilities: NDArray[np.float32], *, threshold: float = 0.5) -> NDArray[np.uint8]:
         """Turn the network's answer into label numbers of the scheme.
@@ -114,6 +142,17 @@ class TargetSettings(Settings):
                 single[inside] = own[inside]
             labels[inside] = self.label_scheme.value_of(_own_tissue(name))
         return labels
+
+
+def marked(encoded: NDArray[Any]) -> NDArray[np.bool_]:
+    """Say where an encoded target holds something: a class other than background, a region that is known to be there.
+
+    Example:
+        >>> marked(np.array([0, 1, 3, UNKNOWN])).tolist()
+        [False, True, True, False]
+    """
+    found: NDArray[np.bool_] = (encoded != 0) & (encoded != UNKNOWN)
+    return found
 
 
 def _own_tissue(region: str) -> Tissue:

@@ -48,6 +48,7 @@ class EvaluationFacts(TypedDict, total=False):
     protocol: str
     protocol_facts: Mapping[str, Any]
     split: str
+    given: list[str] | None
     counts: Mapping[str, int]
     intervals: Mapping[str, Any]
     classes: list[str]

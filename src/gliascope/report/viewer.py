@@ -42,10 +42,14 @@ def viewer(
     groups: list[tuple[str, ...]] = (
         [COLOR_PICTURE] if scan.channels == COLOR_PICTURE else [(name,) for name in scan.channels]
     )
-    with ThreadPoolExecutor(min(os.cpu_count() or 1, 8)) as pool:
-        packed = [pool.submit(_channel, scan, names, view) for names in groups]
-        labels = None if slices is None else pool.submit(_labels, slices).result()
-        channels = [each.result() for each in packed]
+    if scan.is_volume:
+        with ThreadPoolExecutor(min(os.cpu_count() or 1, 8)) as pool:
+            packed = [pool.submit(_channel, scan, names, view) for names in groups]
+            labels = None if slices is None else pool.submit(_labels, slices).result()
+            channels = [each.result() for each in packed]
+    else:  # sooner done than threads are started
+        labels = None if slices is None else _labels(slices)
+        channels = [_channel(scan, names, view) for names in groups]
     regions = _regions(label_map, figures or {})
     start = None if slices is None else best_slice(slices)
     data = {

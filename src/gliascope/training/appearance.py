@@ -48,23 +48,36 @@ def vary_appearance(
             changed = _bent(changed, math.exp(math.log1p(gamma[0]) * (2 * first[1] - 1)))
         if coarsen[0] < 1.0 and first[2] < coarsen[1]:
             changed = _coarse(changed, coarsen[0] + (1 - coarsen[0]) * float(first[3]))
-        varied.append(_without(changed, dropped(drop, len(sample), draws)) if any(drop) else changed)
+        if any(drop):
+            there = sample.flatten(1).any(dim=1).tolist()
+            changed = _without(changed, dropped(drop, there, draws))
+        varied.append(changed)
     return torch.stack(varied)
 
 
-def dropped(chances: Sequence[float], channels: int, draws: np.random.Generator) -> list[int]:
-    """Draw which channels are missing; where all would be, one of them stays.
+def dropped(chances: Sequence[float], there: Sequence[bool], draws: np.random.Generator) -> list[int]:
+    """Draw which channels are taken away; where all that are there would be, one of these stays.
 
     Example:
-        >>> sorted(dropped((1.0, 0.0, 1.0), 3, np.random.default_rng(1)))
+        >>> sorted(dropped((1.0, 0.0, 1.0), (True, True, True), np.random.default_rng(1)))
         [0, 2]
+        >>> dropped((1.0, 0.0, 1.0), (True, False, False), np.random.default_rng(1))
+        [2]
     """
+    channels = len(there)
     chance = [*chances, *(0.0,) * channels][:channels]
-    gone = np.flatnonzero(draws.random(channels) < np.array(chance)).tolist()
-    kept = int(draws.integers(channels))
-    if len(gone) == channels:
-        gone.remove(kept)
-    return [int(channel) for channel in gone]
+    gone = [int(channel) for channel in np.flatnonzero(draws.random(channels) < np.array(chance))]
+    present = np.flatnonzero(there)
+    if len(present) and set(present.tolist()) <= set(gone):
+        gone.remove(int(present[draws.integers(len(present))]))
+    return gone
+
+
+def missing_channels(image: Tensor) -> Tensor | None:
+    """Return which channels are 0 throughout where others of the sample are not, ``(B, C, 1 …)`` bool; None: none."""
+    there = (image != 0).flatten(2).any(dim=2)
+    missing = ~there & there.any(dim=1, keepdim=True)
+    return missing.view(*missing.shape, *(1,) * (image.dim() - 2)) if bool(missing.any()) else None
 
 
 def _bent(sample: Tensor, power: float) -> Tensor:

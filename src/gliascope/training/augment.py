@@ -16,8 +16,9 @@ from torch import Tensor
 from torch.nn import functional
 
 from gliascope.settings import Settings
-from gliascope.training.appearance import vary_appearance
+from gliascope.training.appearance import missing_channels, vary_appearance
 from gliascope.training.draws import UNVARIED, Purpose, Variation, generator
+from gliascope.training.unknown import kept_unknown
 
 Chance = Annotated[float, Field(ge=0.0, le=1.0)]
 
@@ -93,12 +94,14 @@ def augment_batch(
         variations: What each sample's draws depend on, length B; ``UNVARIED`` ones stay as they are.
 
     Returns:
-        Image and target of the same shapes and types; the arguments are not changed.
+        Image and target of the same shapes and types; the arguments are not changed. A channel that is missing (0
+        throughout, and others are there) stays so, and so does a region that is unknown.
     """
     chosen = [number for number, variation in enumerate(variations) if variation != UNVARIED]
     if len(chosen) < len(variations):
         return _in_part(image, target, settings, seed=seed, variations=variations, chosen=chosen)
     axes = image.dim() - 2
+    missing = missing_channels(image)
     flips, matrices, intensities = [], [], []
     for epoch, position in variations:
         draws = generator(seed, Purpose.AUGMENT, epoch=epoch, position=position).random(24)
@@ -117,7 +120,8 @@ def augment_batch(
         seed=seed,
         variations=variations,
     )
-    return image if settings.clamp is None else image.clamp(*settings.clamp), target
+    image = image if settings.clamp is None else image.clamp(*settings.clamp)
+    return image if missing is None else image.masked_fill(missing, 0.0), target
 
 
 def _in_part(
@@ -199,7 +203,7 @@ def _moved(
     if target is not None:
         values = (target if every else target[where]).to(image.dtype)
         values = functional.grid_sample(values, grid, mode="nearest", padding_mode="zeros", align_corners=False)
-        moved = values.to(target.dtype)
+        moved = kept_unknown(target if every else target[where], values.to(target.dtype))
         target = moved if every else target.index_copy(0, where, moved)
     return image, target
 

@@ -15,9 +15,11 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from gliascope.errors import GeometryError, GliascopeError, InputError
+from gliascope.preprocess.targets import marked
 from gliascope.training.draws import UNVARIED, Purpose, Variation, generator
 from gliascope.training.outputs import Outputs
 from gliascope.training.sampling import EpochSampler, Key, Numbers, SamplingSettings, ValidationSampler
+from gliascope.training.unknown import padded_target
 
 Image = NDArray[np.float32 | np.float16]
 Target = NDArray[np.uint8 | np.int64]
@@ -33,6 +35,10 @@ class Sample(Protocol):
     @property
     def label(self) -> str | None:
         """Its tumor class, or None."""
+
+    @property
+    def dataset(self) -> str | None:
+        """The data set of a union that it comes from, or None."""
 
     @property
     def count(self) -> int:
@@ -190,7 +196,7 @@ class Items(Dataset[Batch | GliascopeError]):
         short = np.maximum(size - image.shape[1:], 0)
         if short.any():
             margins = [(0, 0), *((int(s) // 2, int(s) - int(s) // 2) for s in short)]
-            image, target = np.pad(image, margins), np.pad(target, margins)
+            image, target = np.pad(image, margins), padded_target(target, margins)
         room = np.array(image.shape[1:]) - size
         start = room // 2 if self.foreground is None else self._start(target, room, size, key)
         window = (slice(None), *(slice(s, s + n) for s, n in zip(start, size, strict=True)))
@@ -200,7 +206,7 @@ class Items(Dataset[Batch | GliascopeError]):
         draws = generator(self.seed, Purpose.PATCH, epoch=key.epoch, position=key.position)
         wanted, free, which = draws.random(), draws.random(len(room)), draws.random()
         if wanted < (self.foreground or 0.0):
-            found = np.flatnonzero(target.any(axis=0))
+            found = np.flatnonzero(marked(target).any(axis=0))
             if len(found):
                 center = np.unravel_index(found[int(which * len(found))], target.shape[1:])
                 return np.clip(np.array(center) - size // 2, 0, room)
@@ -218,7 +224,8 @@ def training_items(
     """Return the training items and the sampler that draws from them.
 
     Raises:
-        InputError: There are no items, a class of ``outputs`` has none, or foreground is asked for and there is none.
+        InputError: There are no items, a class of ``outputs`` has none, all are of one data set where several are to be
+            balanced, or foreground is asked for and there is none.
     """
     copies = sampling.repeat_augmented
     items = Items(samples, outputs, seed=seed, patch=patch, foreground=sampling.foreground, copies=copies)
@@ -229,6 +236,8 @@ def training_items(
     groups: list[Numbers] = []
     if sampling.balance == "class":
         groups = _by_class(items, outputs)
+    elif sampling.balance == "dataset":
+        groups = _by_dataset(items)
     elif sampling.foreground > 0 and patch is None:
         groups = _with_foreground(items)
     groups = [np.concatenate([group + copy * len(items.places) for copy in range(copies)]) for group in groups]
@@ -263,8 +272,17 @@ def _by_class(items: Items, outputs: Outputs) -> list[Numbers]:
     return groups
 
 
+def _by_dataset(items: Items) -> list[Numbers]:
+    names = [items.samples[number].dataset for number, _ in items.places]
+    known = sorted({name for name in names if name is not None})
+    if len(known) < 2 or None in names:
+        hint = "It belongs to a union of several; leave training.sampling.balance out."
+        raise InputError("the training images are not of several data sets to balance", hint=hint, code="E_CLASS")
+    return [np.flatnonzero([name == one for name in names]) for one in known]
+
+
 def _with_foreground(items: Items) -> list[Numbers]:
-    shows = [bool(items.samples[number].target(index).any()) for number, index in items.places]
+    shows = [bool(marked(items.samples[number].target(index)).any()) for number, index in items.places]
     if not any(shows):
         hint = "Check the references, or set training.sampling.foreground = 0."
         raise InputError("no training image shows any foreground", hint=hint, code="E_FOREGROUND")

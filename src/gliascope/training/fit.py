@@ -141,7 +141,7 @@ def fit(
                     room = (free_memory(torch.device("cpu")) - foreseen.memory) // 2
                     parts.hold(min(HELD_BYTES, room) // setup.devices)
                 network.to(memory_format=setup.memory_format)
-                learner = Learner(network, settings, outputs, parts, seed=seed, memory_format=setup.memory_format)
+                learner = Learner(network, settings, outputs, parts, setup, seed=seed)
                 run_training(learner, parts, settings, setup, keeper, tell=tell, resume=stem)
         if keeper.interrupted:
             raise KeyboardInterrupt

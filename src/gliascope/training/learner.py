@@ -1,5 +1,6 @@
 """One training step and one validation, as Lightning wants them."""
 
+import contextlib
 import math
 from typing import Any
 
@@ -13,10 +14,12 @@ from gliascope.training.augment import augment_batch
 from gliascope.training.data import Batch
 from gliascope.training.draws import Purpose, drawn_seed
 from gliascope.training.losses import total_loss
+from gliascope.training.machine import Setup
 from gliascope.training.outputs import Mode, Outputs
 from gliascope.training.parts import Parts
 from gliascope.training.scores import Scores, Tally
 from gliascope.training.settings import TrainingSettings
+from gliascope.training.unknown import kept_unknown
 
 _CHECK_EVERY = 16
 """Steps between two looks at the loss on a GPU, which has to wait for each."""
@@ -33,8 +36,8 @@ class Learner(pl.LightningModule):
         settings: All options.
         outputs: What the logits stand for.
         parts: Names the samples in messages.
+        setup: Layout of the image batch, and what is computed in 32 bit.
         seed: The run's seed.
-        memory_format: Layout of the image batch.
     """
 
     def __init__(
@@ -43,9 +46,9 @@ class Learner(pl.LightningModule):
         settings: TrainingSettings,
         outputs: Outputs,
         parts: Parts,
+        setup: Setup,
         *,
         seed: int,
-        memory_format: torch.memory_format,
     ) -> None:
         super().__init__()
         self.network = network
@@ -54,7 +57,7 @@ class Learner(pl.LightningModule):
         self.cases = [sample.case_id for sample in parts.training.samples]
         self.validation_cases = len(parts.validation.samples)
         self.seed = seed
-        self.memory_format = memory_format
+        self.machine = setup
         self.rate = settings.optimizer.lr
         self.losses: list[float] = []
         """Validation losses so far, for the schedule; none without validation."""
@@ -62,6 +65,11 @@ class Learner(pl.LightningModule):
         """Of the epoch that has just ended."""
         self._tally: Tally | None = None
         self._sum = torch.zeros(2, dtype=torch.float64)
+
+    @property
+    def coarse(self) -> bool:
+        """True where the epoch trains on images of half the size."""
+        return bool(self.current_epoch < self.settings.coarse_epochs)
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """Return the optimizer; the learning rate is set at the start of every epoch."""
@@ -111,7 +119,7 @@ class Learner(pl.LightningModule):
         del dataloader_idx
         image, target = batch["image"], batch["target"]
         if self.trainer.training:
-            if self.current_epoch < self.settings.coarse_epochs:
+            if self.coarse:
                 image, target = halved(image, target, self.outputs.mode)
             moves = None if self.outputs.mode == "label" else target
             image, moved = augment_batch(
@@ -122,7 +130,7 @@ class Learner(pl.LightningModule):
                 variations=[(epoch, position) for epoch, position in batch["variation"].tolist()],
             )
             target = target if moved is None else moved
-        image = image.contiguous(memory_format=self.memory_format)
+        image = image.contiguous(memory_format=self.machine.memory_format)
         return Batch(**{**batch, "image": image, "target": target})
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
@@ -136,7 +144,9 @@ class Learner(pl.LightningModule):
         seed = drawn_seed(self.seed, Purpose.STEP, epoch=self.current_epoch, position=int(batch["position"][0]))
         with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
             torch.manual_seed(seed)
-            logits = self.network(batch["image"])
+            precise = self.coarse and self.machine.coarse_in_32
+            with torch.autocast(device.type, enabled=False) if precise else contextlib.nullcontext():
+                logits = self.network(batch["image"])
         with torch.autocast(device.type, enabled=False):
             loss = total_loss(self.settings.loss, logits, batch["target"], mode=self.outputs.mode)
         count = len(batch["image"])
@@ -202,13 +212,14 @@ def halved(image: Tensor, target: Tensor, mode: Mode) -> tuple[Tensor, Tensor]:
 
     Args:
         image: ``(B, C, *S)``; means of two voxels per axis.
-        target: ``(B, T, *S)``; regions keep what fills at least half of a new voxel, classes every second voxel.
+        target: ``(B, T, *S)``; regions keep what fills at least half of a new voxel (unknown ones stay unknown),
+            classes every second voxel.
         mode: ``regions`` or ``classes``.
     """
     pool = functional.avg_pool2d if image.dim() == 4 else functional.avg_pool3d
     small = pool(image, 2)
     if mode == "regions":
-        return small, (pool(target.float(), 2) >= 0.5).to(target.dtype)
+        return small, kept_unknown(target, (pool((target == 1).float(), 2) >= 0.5).to(target.dtype))
     every_second = (slice(None), slice(None), *(slice(0, 2 * n, 2) for n in small.shape[2:]))
     return small, target[every_second]
 

@@ -4,7 +4,8 @@ A loss takes logits and returns one number, lower is better. To add one, write t
 ``losses_overlap``, its options keyword-only with defaults, and add it to the table: recipes can name it at once.
 
 Shapes by mode: ``label`` logits ``(B, K)``, target ``(B,)`` class index; ``classes`` logits ``(B, K, *S)``, target
-``(B, 1, *S)`` class index; ``regions`` logits ``(B, R, *S)``, target ``(B, R, *S)`` 0 or 1.
+``(B, 1, *S)`` class index; ``regions`` logits ``(B, R, *S)``, target ``(B, R, *S)`` 0 or 1. A region of a sample whose
+target is ``UNKNOWN`` takes part in no loss: its gradient is 0, and means run over all that is known.
 """
 
 import inspect

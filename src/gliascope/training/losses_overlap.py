@@ -2,7 +2,8 @@
 
 An overlap is a ratio of sums over voxels, and the mean of the ratios is the score. What is added up before dividing,
 the *part*, is the same choice for all of them: each region of each sample (the default), each region of the whole
-batch (``pooled``), each sample with all its regions (``joined``), or everything at once (both).
+batch (``pooled``), each sample with all its regions (``joined``), or everything at once (both). Regions that are
+unknown in a sample are left out of the sums, and a part of which nothing is known out of the mean.
 """
 
 import torch
@@ -10,6 +11,7 @@ from torch import Tensor
 
 from gliascope.training.losses_point import unfit
 from gliascope.training.outputs import Mode
+from gliascope.training.unknown import mean_of_known, over_voxels, unknown_regions
 
 _LEAST = 1e-7
 """Below this, what is missing to a perfect overlap has no gradient: that of a root grows without bound there."""
@@ -49,13 +51,13 @@ def soft_dice(
     Source:
         Milletari 2016, doi:10.1109/3DV.2016.79 (squared).
     """
-    probabilities, truth = _compared("soft_dice", logits, target, mode, background=background)
+    probabilities, truth, unknown = _compared("soft_dice", logits, target, mode, background=background)
     axes = _axes(logits, pooled=pooled, joined=joined)
     overlap = (probabilities * truth).sum(axes)
     sizes = probabilities.square().sum(axes) if squared else probabilities.sum(axes)
     added = 0.0 if absent_costs else smooth
     scores: Tensor = (2 * overlap + added) / (sizes + truth.sum(axes) + smooth)
-    return 1 - scores.mean()
+    return _mean(1 - scores, unknown, axes) if unknown is not None else 1 - scores.mean()
 
 
 def tversky(
@@ -92,9 +94,10 @@ def tversky(
     Source:
         Salehi 2017, arXiv:1706.05721.
     """
-    probabilities, truth = _compared("tversky", logits, target, mode, background=background)
+    probabilities, truth, unknown = _compared("tversky", logits, target, mode, background=background)
     axes = _axes(logits, pooled=pooled, joined=joined)
-    return 1 - _tversky_scores(probabilities, truth, axes, alpha=alpha, beta=beta, smooth=smooth).mean()
+    scores = _tversky_scores(probabilities, truth, axes, alpha=alpha, beta=beta, smooth=smooth)
+    return _mean(1 - scores, unknown, axes) if unknown is not None else 1 - scores.mean()
 
 
 def focal_tversky(
@@ -132,21 +135,36 @@ def focal_tversky(
     Source:
         Abraham 2019, doi:10.1109/ISBI.2019.8759329.
     """
-    probabilities, truth = _compared("focal_tversky", logits, target, mode, background=background)
+    probabilities, truth, unknown = _compared("focal_tversky", logits, target, mode, background=background)
     axes = _axes(logits, pooled=pooled, joined=joined)
     missing = 1 - _tversky_scores(probabilities, truth, axes, alpha=alpha, beta=beta, smooth=smooth)
-    return (missing.clamp_min(_LEAST) ** gamma).mean()
+    costs = missing.clamp_min(_LEAST) ** gamma
+    return costs.mean() if unknown is None else _mean(costs, unknown, axes)
 
 
-def _compared(name: str, logits: Tensor, target: Tensor, mode: Mode, *, background: bool) -> tuple[Tensor, Tensor]:
-    """Return probabilities and the reference as 0 or 1, both ``(B, R, *S)``."""
+def _compared(
+    name: str, logits: Tensor, target: Tensor, mode: Mode, *, background: bool
+) -> tuple[Tensor, Tensor, Tensor | None]:
+    """Return probabilities and the reference as 0 or 1, both ``(B, R, *S)``, and which regions are unknown, ``(B, R)``.
+
+    Unknown regions are 0 in both; None: all are known.
+    """
     if mode == "label":
         raise unfit(name, mode, "cross_entropy")
     if mode == "regions":
-        return logits.sigmoid(), target.to(logits.dtype)
+        unknown = unknown_regions(target)
+        if not bool(unknown.any()):
+            return logits.sigmoid(), target.to(logits.dtype), None
+        return logits.sigmoid().masked_fill(over_voxels(unknown, logits), 0.0), (target == 1).to(logits.dtype), unknown
     probabilities = logits.softmax(dim=1)
     truth = torch.zeros_like(probabilities).scatter_(1, target.long(), 1.0)
-    return (probabilities, truth) if background else (probabilities[:, 1:], truth[:, 1:])
+    return (probabilities, truth, None) if background else (probabilities[:, 1:], truth[:, 1:], None)
+
+
+def _mean(costs: Tensor, unknown: Tensor, axes: tuple[int, ...]) -> Tensor:
+    """Return the mean over the parts of which something is known."""
+    over = tuple(axis for axis in axes if axis < 2)
+    return mean_of_known(costs, (~unknown).any(dim=over) if over else ~unknown)
 
 
 def _axes(logits: Tensor, *, pooled: bool, joined: bool) -> tuple[int, ...]:

@@ -6,6 +6,7 @@ from torch.nn import functional
 
 from gliascope.errors import ConfigError
 from gliascope.training.outputs import Mode
+from gliascope.training.unknown import mean_of_known, unknown_regions
 
 
 def cross_entropy(logits: Tensor, target: Tensor, *, mode: Mode, smoothing: float = 0.0) -> Tensor:
@@ -54,14 +55,19 @@ def focal_cross_entropy(
 
 
 def bce(logits: Tensor, target: Tensor, *, mode: Mode) -> Tensor:
-    """Mean binary cross-entropy over voxels and regions, in nats.
+    """Mean binary cross-entropy over the voxels of all regions that are known, in nats.
 
     Raises:
         ConfigError: The outputs exclude each other.
     """
     if mode != "regions":
         raise unfit("bce", mode, "cross_entropy")
-    return functional.binary_cross_entropy_with_logits(logits, target.to(logits.dtype))
+    unknown = unknown_regions(target)
+    if not bool(unknown.any()):
+        return functional.binary_cross_entropy_with_logits(logits, target.to(logits.dtype))
+    wanted = (target == 1).to(logits.dtype)
+    each = functional.binary_cross_entropy_with_logits(logits, wanted, reduction="none").flatten(2).mean(dim=2)
+    return mean_of_known(each, ~unknown)
 
 
 def unfit(name: str, mode: Mode, instead: str) -> ConfigError:

@@ -30,12 +30,14 @@ class Setup:
         devices: How many.
         precision: Lightning's name for it.
         memory_format: Layout of images and weights.
+        coarse_in_32: True where coarse epochs (``training.coarse_epochs``) are computed in 32 bit, whatever the others.
     """
 
     device: torch.device
     devices: int
     precision: Precision
     memory_format: torch.memory_format
+    coarse_in_32: bool = False
 
     @property
     def autocast(self) -> bool:
@@ -71,9 +73,11 @@ def choose_setup(network: nn.Module, settings: TrainingSettings, *, device: str,
     # Normalization over one sample reads a channel at a time, which channels-last scatters (measured: 1.3 to 10 times).
     slowed = any(isinstance(layer, nn.GroupNorm | nn.InstanceNorm2d | nn.InstanceNorm3d) for layer in network.modules())
     last = settings.channels_last == "on" or (settings.channels_last == "auto" and not slowed)
+    halved = side // 2 if settings.coarse_epochs else side
+    apart = fast and chosen.type == "cpu" and len(shape) == 3 and halved < LEAST_BF16_SIDE
     formats = {2: torch.channels_last, 3: torch.channels_last_3d}
     layout = formats[len(shape)] if last else torch.contiguous_format
-    return Setup(chosen, settings.devices, "bf16-mixed" if fast else "32-true", layout)
+    return Setup(chosen, settings.devices, "bf16-mixed" if fast else "32-true", layout, coarse_in_32=apart)
 
 
 def computes_bf16(device: torch.device) -> bool:

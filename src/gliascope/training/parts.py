@@ -153,6 +153,9 @@ def _check_sampling(settings: TrainingSettings, outputs: Outputs) -> None:
     if settings.sampling.balance == "class" and outputs.mode != "label":
         hint = "Segmenters use training.sampling.foreground."
         raise ConfigError("training.sampling.balance: only classifiers have classes to balance", hint=hint)
+    if settings.sampling.balance == "dataset" and settings.sampling.foreground > 0 and settings.patch_size is None:
+        hint = "Choose one of both."
+        raise ConfigError("training.sampling: balance = 'dataset' and foreground both say which to draw", hint=hint)
     if settings.sampling.foreground > 0 and outputs.mode == "label":
         hint = "Classifiers use training.sampling.balance."
         raise ConfigError("training.sampling.foreground: only segmenters have foreground", hint=hint)

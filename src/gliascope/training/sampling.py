@@ -18,8 +18,8 @@ Numbers = NDArray[np.int64]
 class SamplingSettings(Settings):
     """How often items are drawn; by default each once per epoch."""
 
-    balance: Literal["none", "class"] = "none"
-    """``class``: every tumor class is drawn equally often (classifiers)."""
+    balance: Literal["none", "class", "dataset"] = "none"
+    """``class``: every tumor class is drawn equally often (classifiers). ``dataset``: every data set of a union is."""
     foreground: float = Field(default=0.0, ge=0.0, le=1.0)
     """Share of draws that must show foreground: slices that hold some, patches around some (segmenters)."""
     per_epoch: PositiveInt | None = None
@@ -47,8 +47,8 @@ def epoch_order(
     Args:
         count: How many items there are.
         sampling: How many are drawn.
-        groups: Items by class for ``balance``; the items that show foreground, alone, for ``foreground``; empty: no
-            preference.
+        groups: Items by class or data set for ``balance``; the items that show foreground, alone, for ``foreground``;
+            empty: no preference.
         seed: The run's seed.
         epoch: Counted from 0.
 
@@ -62,7 +62,7 @@ def epoch_order(
     everything = np.arange(count)
     if not groups:
         return _drawn(everything, total, draws)
-    if sampling.balance == "class":
+    if sampling.balance != "none":
         shares = [total // len(groups) + (number < total % len(groups)) for number in range(len(groups))]
         parts = [_drawn(group, share, draws) for group, share in zip(groups, shares, strict=True)]
     else:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from gliascope.training.outputs import Outputs
+from gliascope.training.unknown import over_voxels, unknown_regions
 
 Scores = dict[str, float]
 """Name to value; ``nan`` where nothing could be scored."""
@@ -121,7 +122,8 @@ def label_scores(confusion: NDArray[np.float64]) -> Scores:
 def _masks(logits: Tensor, target: Tensor, outputs: Outputs) -> tuple[Tensor, Tensor]:
     """Return predicted and true masks of the regions, or of the classes with the background, ``(B, R, *S)`` bool."""
     if outputs.mode == "regions":
-        return logits > 0, target > 0  # a logit of 0 is a probability of one half
+        told = ~over_voxels(unknown_regions(target), target)  # what is empty in both masks is not counted
+        return (logits > 0) & told, (target > 0) & told  # a logit of 0 is a probability of one half
     classes = torch.arange(len(outputs.names), device=logits.device).view(1, -1, *(1,) * (logits.dim() - 2))
     return logits.argmax(dim=1, keepdim=True) == classes, target == classes
 

@@ -19,6 +19,8 @@ from gliascope.inference.predictor import Predictor
 from gliascope.metrics.calibration import Answers, class_answers, yes_no_answers
 from gliascope.metrics.temperature import fit_temperature, is_limit, separated
 from gliascope.preprocess.cache import CacheEntry
+from gliascope.preprocess.targets import UNKNOWN
+from gliascope.workflow.plain_json import without_nan
 from gliascope.workflow.progress import ProgressCallback, silent
 
 Array = NDArray[np.float32]
@@ -166,7 +168,7 @@ def _fits(predictor: Predictor, looked: _Looked) -> dict[str, _Fit]:
     if predictor.parts.exclusive:
         return {"all": _fit_classes(looked.probabilities, looked.targets[0].astype(np.intp))}
     rows = zip(predictor.parts.outputs, looked.probabilities, looked.targets, strict=True)
-    return {name: _fit_region(probabilities, targets == 1) for name, probabilities, targets in rows}
+    return {name: _fit_region(own[known := wanted != UNKNOWN], wanted[known] == 1) for name, own, wanted in rows}
 
 
 def _fit_classes(probabilities: Array, targets: NDArray[np.intp]) -> _Fit:
@@ -197,5 +199,7 @@ def _fit(logits: NDArray[np.floating], targets: NDArray[Any], *, exclusive: bool
 
 def _row(temperature: float, before: Answers, after: Answers) -> dict[str, Any]:
     totals = {"before": before.total(), "after": after.total()}
-    figures = {name: {"ece": float(total.ece()), "nll": float(total.nll())} for name, total in totals.items()}
+    figures = {
+        name: without_nan({"ece": float(total.ece()), "nll": float(total.nll())}) for name, total in totals.items()
+    }
     return {"temperature": temperature, **figures}

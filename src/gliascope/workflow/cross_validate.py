@@ -1,5 +1,6 @@
 """Every fold of a recipe trained and scored, and the figures as mean and standard deviation over folds."""
 
+import json
 import shutil
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -15,12 +16,13 @@ from gliascope.workflow.extras import require_training
 from gliascope.workflow.final_model import FINAL_FOLDER, check_final, ship_final, write_all_cases
 from gliascope.workflow.finished_runs import finished_run
 from gliascope.workflow.output_place import check_outside
-from gliascope.workflow.pooled_folds import pooled_over_folds
+from gliascope.workflow.pooled_folds import pooled_over_folds, pooled_subsets
 from gliascope.workflow.progress import ProgressCallback, silent
 from gliascope.workflow.provenance import made
 from gliascope.workflow.run_figures import figures_of, spread_over_folds
 from gliascope.workflow.run_folder import RUN_FILE, is_run
 from gliascope.workflow.run_steps import Means, scored_parts
+from gliascope.workflow.subset_scores import subset_scores
 from gliascope.workflow.train import train
 from gliascope.workflow.training_data import TrainingData
 
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from gliascope.config import RunConfig
 
 FOLDS_FILE, PAGE_FILE = "folds.json", "report.html"
+VOLUME_AXES = 3
 PARTS = ("validation", "test")
 """What is scored of every fold."""
 
@@ -137,8 +140,18 @@ def _final(
         train(
             recipe, data, place, split=table, overrides=overrides, resume=resume and is_run(place), **means.to_train()
         )
+    if config.plan.optional and config.network.dimensions == VOLUME_AXES:
+        # Of slices, which are many, `evaluate --given` scores a set of channels when it is asked for.
+        each = [subset_scores(own, data=data, **means.to_predict()) for own in folders.values()]
+        found.facts["pooled"]["subsets"] = pooled_subsets(each, _patients(folders.values()))
     material = TrainingData(config, data, Path(means.cache or default_cache_folder()), means.threads, means.progress)
     return ship_final(output, material, folders, found.facts["pooled"], device=means.device)[1]
+
+
+def _patients(folders: Iterable[Path]) -> dict[str, str | None]:
+    """Return whose each scored test case is."""
+    scored = [json.loads((own / "evaluation-test" / "evaluation.json").read_text(encoding="utf-8")) for own in folders]
+    return {row["case"]: row["patient"] for own in scored for row in own["cases"]}
 
 
 def summed_up(

@@ -10,7 +10,7 @@ from gliascope.files import atomic
 from gliascope.labels import scheme_named
 from gliascope.metrics import protocol_named
 from gliascope.report import evaluation_page
-from gliascope.scan import check_same_grid
+from gliascope.scan import check_same_grid, in_channel_order
 from gliascope.workflow.case_table import cases_csv
 from gliascope.workflow.evaluate_run import evaluate_run
 from gliascope.workflow.mask_scores import MaskScores
@@ -23,14 +23,19 @@ from gliascope.workflow.run_folder import is_run
 FACTS_FILE = "evaluation.json"
 
 
-def evaluation_folder(split: str, protocol: str = "plain", *, with_tumor: bool = False) -> str:
+def evaluation_folder(
+    split: str, protocol: str = "plain", *, with_tumor: bool = False, given: tuple[str, ...] | None = None
+) -> str:
     """Return the name of the folder in which a run keeps one of its evaluations.
 
     Example:
         >>> evaluation_folder("test"), evaluation_folder("validation", "brats2023", with_tumor=True)
         ('evaluation-test', 'evaluation-validation-brats2023-with-tumor')
+        >>> evaluation_folder("test", given=("t2f", "t1c"))
+        'evaluation-test-t1c-t2f'
     """
-    return f"evaluation-{split}" + f"-{protocol}" * (protocol != "plain") + "-with-tumor" * with_tumor
+    channels = "".join(f"-{name}" for name in in_channel_order(given or ()))
+    return f"evaluation-{split}" + f"-{protocol}" * (protocol != "plain") + channels + "-with-tumor" * with_tumor
 
 
 @dataclass(frozen=True)
@@ -59,6 +64,7 @@ def evaluate(
     tolerance_mm: float | None = None,
     spacing_mm: tuple[float, ...] | None = None,
     with_tumor: bool = False,
+    given: tuple[str, ...] | None = None,
     patients: str | Path | None = None,
     backend: str = "auto",
     device: str = "auto",
@@ -79,6 +85,7 @@ def evaluate(
         spacing_mm: Voxel size of masks that carry none, as pictures do. None: of a run, what its recipe says
             (``score.spacing_mm``).
         with_tumor: Only cases whose reference holds tumor count, of masks.
+        given: Channels that a run's model is given, as if the cases had no others; None: all.
         patients: A CSV ``case,patient`` for label maps, so that intervals take cases of one patient together.
         backend: ``auto``, ``openvino`` or ``torch``.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
@@ -104,12 +111,14 @@ def evaluate(
             tolerance_mm=tolerance_mm,
             spacing_mm=spacing_mm,
             with_tumor=with_tumor,
+            given=given,
         )
         return Evaluation(facts, page)
     if is_run(Path(run_or_predictions)):
         hint = "Leave REFERENCES out; --data ROOT tells where the data set is now."
         raise UsageError("a run is scored on the references of its data set", file=run_or_predictions, hint=hint)
-    run_options = {"data": data, "backend": backend, "device": device, "threads": threads, "split": split}
+    run_options: dict[str, Any] = {"data": data, "backend": backend, "device": device, "threads": threads}
+    run_options |= {"split": split, "given": given}
     defaults = {"backend": "auto", "device": "auto", "split": "test"}
     _refuse({k: v for k, v in run_options.items() if v != defaults.get(k)}, "label maps, where nothing is computed")
     scores = MaskScores(protocol, tolerance_mm, spacing_mm, with_tumor)

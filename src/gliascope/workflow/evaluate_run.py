@@ -19,6 +19,7 @@ from gliascope.scan import Scan
 from gliascope.workflow.class_scores import classification_facts, classification_row
 from gliascope.workflow.clusters import clusters_of, lonely_cases
 from gliascope.workflow.gate_scores import GateScores
+from gliascope.workflow.given_channels import check_given, only_given
 from gliascope.workflow.looks import record_look
 from gliascope.workflow.mask_scores import MaskScores, refuse_mask_options
 from gliascope.workflow.mistake_gallery import MistakeGallery
@@ -51,35 +52,45 @@ def evaluate_run(
     tolerance_mm: float | None = None,
     spacing_mm: tuple[float, ...] | None = None,
     with_tumor: bool = False,
+    given: tuple[str, ...] | None = None,
 ) -> tuple[dict[str, Any], str]:
-    """Predict and score one part of a run's split; return the ``evaluate`` JSON and the page."""
+    """Predict and score one part of a run's split; return the ``evaluate`` JSON and the page.
+
+    The arguments are those of ``evaluate``.
+    """
     facts = read_run(run)
     model = load_any(run / MODEL_FOLDER)
     cases, part_notices = cases_of_run(run, facts, split, data)
     predictor = open_predictor(model, **predictor_options)
+    given = None if given is None else check_given(predictor, given)
     part = f"{split} of: {facts['split']}"
     mistakes = MistakeGallery()
     if isinstance(predictor, Vote) or (isinstance(predictor, Predictor) and predictor.folder.facts.task == "classify"):
         refuse_mask_options(protocol, tolerance_mm, spacing_mm, with_tumor=with_tumor)
-        scored, gallery = _classify_cases(predictor, cases, part, part_notices, progress)
+        scored, gallery = _classify_cases(predictor, cases, part, part_notices, progress, given=given)
     else:
         scores = MaskScores(protocol, tolerance_mm, spacing_mm or _spacing_of_recipe(run), with_tumor)
         scored, gallery = _segment_cases(
-            *(predictor, cases, part, part_notices, progress), scores=scores, mistakes=mistakes
+            *(predictor, cases, part, part_notices, progress), scores=scores, mistakes=mistakes, given=given
         )
     looks, unrecorded = record_look(run, split, protocol)
     scored["warnings"] += [notice.as_json() for notice in unrecorded]
     result = {
-        "name": f"{facts['name']}: {split} cases{' with tumor' if with_tumor else ''}",
+        "name": f"{facts['name']}: {split} cases{' with tumor' if with_tumor else ''}{_limit(given)}",
         "model": model.facts.name,
         "model_sha256": model.fingerprint,
         "dataset": facts["dataset"],
         **made(),
+        "given": None if given is None else list(given),
         "leakage": facts.get("leakage"),
         "test_looks": looks,
         **scored,
     }
     return result, evaluation_page(result, curves=read_curves(run), gallery=gallery, mistakes=mistakes.tiles())
+
+
+def _limit(given: tuple[str, ...] | None) -> str:
+    return "" if given is None else f", given {', '.join(given)} alone"
 
 
 def _spacing_of_recipe(run: Path) -> tuple[float, ...] | None:
@@ -138,6 +149,7 @@ def _segment_cases(
     *,
     scores: MaskScores,
     mistakes: MistakeGallery,
+    given: tuple[str, ...] | None,
 ) -> tuple[dict[str, Any], list[Tile]]:
     noticed = list(notices)
     segmenter = predictor.segmenter if isinstance(predictor, Cascade) else predictor
@@ -152,6 +164,7 @@ def _segment_cases(
         scan, reference = case.read_pair()
         if scores.leaves_out(reference):
             continue
+        scan = scan if given is None else only_given(scan, given, case=case.id)
         answer = _predicted(predictor, case, scan)
         result = answer.segmentation if isinstance(answer, CascadeAnswer) else answer
         if not isinstance(result, Segmentation):
@@ -186,6 +199,8 @@ def _classify_cases(
     split: str,
     notices: Sequence[Notice],
     progress: ProgressCallback,
+    *,
+    given: tuple[str, ...] | None,
 ) -> tuple[dict[str, Any], list[Tile]]:
     rows: list[dict[str, Any]] = []
     raw: list[dict[str, float]] = []
@@ -193,7 +208,7 @@ def _classify_cases(
     wrong: list[tuple[float, Tile]] = []
     for number, case in enumerate(cases):
         progress("evaluate", number, len(cases))
-        scan = case.read()
+        scan = case.read() if given is None else only_given(case.read(), given, case=case.id)
         result = _predicted(predictor, case, scan)
         if not isinstance(result, Classification):
             raise InputError("the model gives masks, not classes", file=case.id)

@@ -31,7 +31,7 @@ from gliascope.workflow.explained_model import (
 from gliascope.workflow.extras import require_training
 from gliascope.workflow.model_choice import find_model
 from gliascope.workflow.output_place import check_outside
-from gliascope.workflow.predict import input_files
+from gliascope.workflow.predict_work import input_files
 from gliascope.workflow.progress import ProgressCallback, silent
 from gliascope.workflow.provenance import made
 from gliascope.workflow.reference_mask import read_reference

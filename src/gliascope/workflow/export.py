@@ -27,9 +27,11 @@ Array = NDArray[np.float32]
 Network = Callable[[Array], Array]
 
 ONNX_FILE = "onnx/model.onnx"
-CONVERSION_TOLERANCE = 1e-3
-"""Largest difference of a probability that the conversion may cause; normalization over almost constant regions alone
-reaches 2e-4 between two float32 implementations."""
+CONVERSION_TOLERANCE = 1e-4
+"""Largest difference of a probability that the conversion may cause, both forms in float32 with unrounded weights."""
+OWN_STATISTICS_TOLERANCE = 1e-3
+"""The same for networks that normalize by the image's own mean and variance: OpenVINO sums a whole map in float32. A
+3-D U-Net with instance norm was 4e-5 from float64 at 48³ (PyTorch: 1e-6), and 8e-4 from PyTorch at 96×112×96."""
 ROUNDING_TOLERANCE, LEAST_DICE = 5e-3, 0.999
 """Where rounding the weights to float16 moves a probability further, or the masks agree less, they stay float32."""
 BF16_TOLERANCE = 1e-2
@@ -129,10 +131,11 @@ class _Probes:
     def check_conversion(self, exported: Network, form: str) -> Parity:
         """Refuse a conversion that changes the answer; a NaN counts as a change."""
         parity = self.compare(exported, self.inputs)
-        if not parity.max_difference <= CONVERSION_TOLERANCE:
+        allowed = OWN_STATISTICS_TOLERANCE if _takes_own_statistics(self._network) else CONVERSION_TOLERANCE
+        if not parity.max_difference <= allowed:
             cause = (
                 f"changes a probability by {parity.max_difference:.3g} when it is converted to {form}; "
-                f"{CONVERSION_TOLERANCE:g} is allowed"
+                f"{allowed:g} is allowed"
             )
             raise ModelError(cause, file=self.path, hint="Predict with --backend torch.", code="E_PARITY")
         return parity
@@ -146,7 +149,7 @@ def _export_openvino(scratch: Path, network: "nn.Module", probes: _Probes) -> tu
 
     openvino = load_openvino()
     converted = to_openvino(network, probes.shape)
-    parity = probes.check_conversion(probes.compiled(converted, "f32"), "OpenVINO")
+    parity = conversion = probes.check_conversion(probes.compiled(converted, "f32"), "OpenVINO")
     weights = "fp16"
     file = scratch / "half.xml"
     openvino.save_model(converted, str(file), compress_to_fp16=True)
@@ -160,6 +163,7 @@ def _export_openvino(scratch: Path, network: "nn.Module", probes: _Probes) -> tu
         "weights": weights,
         "inputs": len(probes.inputs),
         "version": openvino.__version__.split("-")[0],
+        "conversion": conversion.as_json(passed=True),
         "fp32": parity.as_json(passed=True),
         "bf16": None,
     }
@@ -181,6 +185,14 @@ def _export_onnx(scratch: Path, network: "nn.Module", probes: _Probes) -> tuple[
         "inputs": len(probes.inputs),
         "fp32": parity.as_json(passed=True),
     }
+
+
+def _takes_own_statistics(network: "nn.Module") -> bool:
+    """True where a layer normalizes by the mean and variance of the image it sees."""
+    from torch import nn
+
+    kinds = (nn.InstanceNorm1d, nn.InstanceNorm2d, nn.InstanceNorm3d, nn.GroupNorm)
+    return any(isinstance(layer, kinds) for layer in network.modules())
 
 
 def _masks_agree(parity: Parity) -> bool:

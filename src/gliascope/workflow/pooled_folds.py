@@ -64,3 +64,32 @@ def _classes(first: Mapping[str, Any], rows: Sequence[dict[str, Any]]) -> dict[s
 
 def _figure(value: float, ends: Sequence[float] | None, n: int) -> dict[str, Any]:
     return {"value": round(value, 6), "ci95": None if ends is None else [round(end, 6) for end in ends], "n": n}
+
+
+def pooled_subsets(
+    folds: Sequence[Mapping[str, Mapping[str, Mapping[str, float | None]]]], patients: Mapping[str, str | None]
+) -> dict[str, dict[str, dict[str, Any]]]:
+    """Return the mean Dice over all folds' cases by what was given and by region, with intervals by patient.
+
+    Args:
+        folds: ``subset_scores`` of every fold.
+        patients: Whose each case is, where known.
+
+    Returns:
+        ``{"t1c+t2f": {"WT": {"value", "ci95", "n"}}}``; regions that no case tells of are left out.
+    """
+    pooled: dict[str, dict[str, dict[str, Any]]] = {}
+    for given in folds[0]:
+        regions: dict[str, dict[str, float | None]] = {}
+        for fold in folds:
+            for region, cases in fold.get(given, {}).items():
+                regions.setdefault(region, {}).update(cases)
+        pooled[given] = {}
+        for region, cases in regions.items():
+            known = {case: value for case, value in cases.items() if value is not None}
+            if known:
+                values = list(known.values())
+                clusters, _ = clusters_of([{"case": case, "patient": patients.get(case)} for case in known])
+                ends = bootstrap_interval(values, clusters, "mean", bounds=(0.0, 1.0))
+                pooled[given][region] = _figure(sum(values) / len(values), ends, len(values))
+    return pooled

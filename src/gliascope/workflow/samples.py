@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from gliascope.errors import InputError
 from gliascope.preprocess.cache import CacheEntry
 from gliascope.preprocess.slices import SliceSettings, select_slices
+from gliascope.preprocess.targets import marked
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,11 @@ class TrainingSample:
     def label(self) -> str | None:
         """Its tumor class, or None."""
         return self.entry.label
+
+    @property
+    def dataset(self) -> str | None:
+        """The data set of a union that it comes from, or None."""
+        return self.entry.dataset
 
     @property
     def count(self) -> int:
@@ -75,5 +81,5 @@ def _kept(entry: CacheEntry, slices: SliceSettings) -> tuple[int, ...]:
     labels = None
     if slices.minimum_tumor_share > 0:
         # Stored (K, T, I, J); any output above background counts as tumor.
-        labels = np.moveaxis(entry.target().max(axis=1), 0, -1)
+        labels = np.moveaxis(marked(entry.target()).astype(np.uint8).max(axis=1), 0, -1)
     return select_slices(entry.count, labels, slices)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from gliascope.preprocess.cache import CacheEntry
-from gliascope.preprocess.targets import TargetSettings
+from gliascope.preprocess.targets import TargetSettings, marked
 from gliascope.workflow.progress import ProgressCallback
 
 
@@ -38,8 +38,9 @@ def tumor_sizes(entries: Sequence[CacheEntry], target: TargetSettings, progress:
             voxels = sum(counts)
         else:
             names = target.channels
-            counts = [int(np.count_nonzero(region)) for region in encoded]
-            voxels = int(np.count_nonzero(encoded.any(axis=0)))
+            there = marked(encoded)
+            counts = [int(np.count_nonzero(region)) for region in there]
+            voxels = int(np.count_nonzero(there.any(axis=0)))
         present = tuple(name for name, count in zip(names, counts, strict=True) if count)
         found.append(TumorSize(voxels, voxels / encoded[0].size, present))
     progress("measure tumors", len(entries), len(entries))
