@@ -83,7 +83,7 @@ def test_a_split_without_folds_is_refused(tmp_path: Path, capsys: pytest.Capture
         with pytest.raises(SystemExit) as leave:
             main(["train", "demo-segment", "--data", str(tmp_path), "-o", str(tmp_path / "out"), "--fold", fold])
         assert leave.value.code == code
-    assert "--fold takes a number" in capsys.readouterr().err
+    assert "--fold takes numbers" in capsys.readouterr().err
 
 
 FINAL = (
@@ -98,14 +98,14 @@ def test_the_final_model_learns_from_all_cases_and_tells_the_folds_figures(tmp_p
         patch.setattr("gliascope.workflow.evaluate_run.evaluation_page", lambda facts, **_: str(facts["name"]))
         options = {"overrides": FINAL, "cache": tmp_path / "cache", "threads": 1}
         out = tmp_path / "out"
-        made = gliascope.cross_validate("demo-segment", tmp_path / "data", out, final=True, **options)
+        made = gliascope.cross_validate("demo-segment", tmp_path / "data", out, final="all", **options)
     folds = made.facts["pooled"]
     tested = [run["cases"]["test"] for run in made.facts["runs"]]
     assert folds["cases"] == sum(tested)
     final = json.loads((out / "final" / "run.json").read_text())
     assert final["cases"] == {"train": sum(tested), "validation": 0, "test": 0}
     model = load_model(out / "model")
-    assert model.facts.metrics == {"cross_validation": folds}
+    assert model.facts.metrics == {"cross_validation": {**folds, "trained_on": "all cases"}}
     assert model.facts.training["split"] == "all cases; figures by 2 of 2 folds (by patient, 2 folds)"
     assert folds["rows"]["tumor"]["dice"]["ci95"] is not None
     assert (
@@ -118,11 +118,19 @@ def test_the_final_model_learns_from_all_cases_and_tells_the_folds_figures(tmp_p
     assert (out / "model" / "openvino" / "model.bin").is_file()
     assert model.facts.calibration is not None
     assert model.facts.calibration["part"] == "test cases of the folds"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("gliascope.workflow.final_model.export_model", lambda *_, **__: None)
+        gliascope.cross_validate("demo-segment", tmp_path / "data", out, final=2, resume=True, **options)
+    taken = load_model(out / "model").facts
+    assert taken.training["split"].startswith("all but the test cases of fold 2; figures by 2 of 2 folds")
+    assert "learned from all but the test cases of fold 2." in (out / "model" / "README.md").read_text()
+    with pytest.raises(ConfigError, match="none of the folds that are trained: 1"):
+        gliascope.cross_validate("demo-segment", tmp_path / "data", out, (1,), final=2, resume=True, **options)
 
 
 def test_a_final_model_needs_a_recipe_that_keeps_the_last_epoch(tmp_path: Path) -> None:
     wanting = (*FINAL[:-1], "training.keep='best'", "split.validation=0.3")
     with pytest.raises(ConfigError, match="needs some to validate"):
-        gliascope.cross_validate("demo-segment", tmp_path / "data", tmp_path / "out", final=True, overrides=wanting)
+        gliascope.cross_validate("demo-segment", tmp_path / "data", tmp_path / "out", final="all", overrides=wanting)
     with pytest.raises(SystemExit, match="2"):
-        main(["train", "demo-segment", "--data", str(tmp_path), "-o", str(tmp_path / "run"), "--final"])
+        main(["train", "demo-segment", "--data", str(tmp_path), "-o", str(tmp_path / "run"), "--final", "all"])

@@ -10,6 +10,7 @@ from gliascope.workflow.model_card import model_card
 FOLDS: dict[str, Any] = {
     "folds": "2 of 2 folds (by patient, 2 folds)",
     "cases": 12,
+    "trained_on": "all cases",
     "intervals": {"by": "patient"},
     "rows": {"tumor": {"dice": {"value": 0.81234, "ci95": [0.7, 0.9], "n": 11, "median": 0.85}}},
     "subsets": {"t2f": {"WT": {"value": 0.7, "ci95": [0.6, 0.8]}, "ET": None}},

@@ -79,6 +79,19 @@ def millimeters(text: str | None) -> tuple[float, ...] | None:
     return values
 
 
+def final_fold(text: str | None) -> str | int | None:
+    """Return ``all`` or the number of a fold.
+
+    Raises:
+        UsageError: It is neither.
+    """
+    if text is None or text == "all":
+        return text
+    if not text.isdecimal() or int(text) < 1:
+        raise UsageError(f"--final takes all or a number from 1; got '{text}'", hint="Write --final all.")
+    return int(text)
+
+
 def fold_numbers(text: str | None) -> tuple[int, ...] | None:
     """Return the numbers of folds: none of ``all``, one of ``K``, several of ``K,K``; None where nothing is asked.
 

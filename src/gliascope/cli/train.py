@@ -38,9 +38,13 @@ def train(
         ),
     ] = False,
     final: Annotated[
-        bool,
-        typer.Option("--final", help="After the folds train on every case; the folds' figures stand on its card."),
-    ] = False,
+        str | None,
+        typer.Option(
+            "--final",
+            metavar="all|K",
+            help="After the folds make a model with their figures on its card: trained on all cases, or fold K's.",
+        ),
+    ] = None,
     trained: Annotated[
         list[Path] | None,
         typer.Option(
@@ -64,7 +68,7 @@ def train(
       gliascope train my.toml --data ROOT -o runs/my --set training.epochs=5
       gliascope train my.toml --data ROOT -o runs/honest --by-patient
       gliascope train s3-unet --data ROOT -o runs/s3-unet --fold all
-      gliascope train lgg-flair --data data/lgg-mri-segmentation -o runs/lgg-flair --fold all --final
+      gliascope train lgg-flair --data data/lgg-mri-segmentation -o runs/lgg-flair --fold all --final all
       gliascope train s3-cascade --data ROOT -o runs/s3-cascade --trained runs/s3-vote --trained runs/s3-unet/fold-1
     """
     with Session(json=json, quiet=quiet, debug=debug) as session:
@@ -73,13 +77,14 @@ def train(
         how |= {"device": device, "threads": threads, "cache": cache}
         how |= {"progress": session.progress, "announce": (lambda line: None) if quiet else session.say}
         folds = options.fold_numbers(fold)
-        several = folds is not None and (final or len(folds) != 1)
+        several = folds is not None and (final is not None or len(folds) != 1)
         if several and trained:
             raise UsageError("--trained and several folds exclude each other", hint="Train one fold of a system.")
-        if final and folds is None:
+        if final is not None and folds is None:
             raise UsageError("--final follows folds", hint="Add --fold all.")
         if several:
-            _train_folds(session, (recipe, data, output), split, {**how, "folds": folds, "final": final})
+            how |= {"folds": folds, "final": options.final_fold(final)}
+            _train_folds(session, (recipe, data, output), split, how)
             return
         from gliascope.workflow.train import train as train_recipe
 

@@ -8,13 +8,13 @@ def folds_section(figures: Mapping[str, Any]) -> list[str]:
     """Return the figures of a cross-validation as Markdown.
 
     Args:
-        figures: As ``pooled_over_folds`` gives them, with ``folds`` in words, and ``subsets`` where channels may lack.
+        figures: As ``pooled_over_folds`` gives them, with ``folds`` and ``trained_on`` in words, and ``subsets`` where
+            channels may lack.
     """
     by = figures["intervals"]["by"]
     lines = [
         f"{figures['folds']}: each of {figures['cases']:,} cases was answered by a model of the same recipe that never "
-        "saw it or its like. This model was then trained on all of them, so that no case is left to score it on. "
-        f"Intervals are 95 %, by {by}.",
+        f"saw it or its like. {_final(figures['trained_on'])} Intervals are 95 %, by {by}.",
         "",
         "| of | figure | value | 95 % interval | median | cases |",
         "|---|---|---|---|---|---|",
@@ -22,6 +22,13 @@ def folds_section(figures: Mapping[str, Any]) -> list[str]:
         "",
     ]
     return lines + (_subsets(figures["subsets"]) if figures.get("subsets") else [])
+
+
+def _final(trained_on: str) -> str:
+    """Say what the model itself learned from."""
+    if trained_on == "all cases":
+        return "This model was then trained on all of them, so that no case is left to score it on."
+    return f"This model learned from {trained_on}."
 
 
 def _row(row: str, metric: str, own: Mapping[str, Any]) -> str:

@@ -13,7 +13,7 @@ from gliascope.files import atomic
 from gliascope.preprocess.cache import default_cache_folder
 from gliascope.report.folds_page import folds_page
 from gliascope.workflow.extras import require_training
-from gliascope.workflow.final_model import FINAL_FOLDER, check_final, ship_final, write_all_cases
+from gliascope.workflow.final_model import ALL, FINAL_FOLDER, check_final, ship_final, write_all_cases
 from gliascope.workflow.finished_runs import finished_run
 from gliascope.workflow.output_place import check_outside
 from gliascope.workflow.pooled_folds import pooled_over_folds, pooled_subsets
@@ -54,7 +54,7 @@ def cross_validate(
     resume: bool = False,
     overwrite: bool = False,
     allow_leakage: bool = False,
-    final: bool = False,
+    final: str | int | None = None,
     device: str = "auto",
     threads: int | None = None,
     cache: str | Path | None = None,
@@ -73,7 +73,8 @@ def cross_validate(
         resume: Keep the folds that are finished, and go on with one that was interrupted.
         overwrite: Replace all folds.
         allow_leakage: Train although copies or patients cross the split; every output says so.
-        final: Then train on every case, and make ``output/model`` with the folds' figures on its card.
+        final: Make ``output/model`` with the folds' figures on its card: ``all`` trains once more, on every case; a
+            number takes the training of that fold, which has not learned from its test cases.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
         threads: CPU threads; None: all cores.
         cache: Where prepared images are kept; None: the user's cache folder.
@@ -93,9 +94,9 @@ def cross_validate(
     if config.split.method not in FOLDED:
         hint = f"Set split.method to one of {', '.join(FOLDED)}, or leave --fold out."
         raise ConfigError(f"split method '{config.split.method}' has no folds to go through", hint=hint, code="E_FOLD")
-    if final:
-        check_final(config)
     wanted = tuple(folds or range(1, config.split.folds + 1))
+    if final is not None:
+        check_final(config, final, wanted)
     check_outside(output, [Path(data)])
     _check_free(output, resume=resume, overwrite=overwrite)
     means = Means(device, threads, cache, progress, announce)
@@ -114,38 +115,39 @@ def cross_validate(
         for name, found in scored.items():
             evaluations.setdefault(name, {})[fold] = found
     done = summed_up(output, runs, evaluations, folds=config.split.folds)
-    if final:
-        announce("all cases")
-        done.facts["warnings"] += _final(recipe, config, Path(data), done, means, overrides=overrides, resume=resume)
+    if final is not None:
+        if final == ALL:
+            _train_on_all(recipe, Path(data), done, means, overrides=overrides, resume=resume)
+        done.facts["warnings"] += _final(config, Path(data), done, means, final)
         atomic.write_json(output / FOLDS_FILE, done.facts)
     return done
 
 
+def _train_on_all(
+    recipe: str | Path, data: Path, found: CrossValidation, means: Means, *, overrides: tuple[str, ...], resume: bool
+) -> None:
+    """Train on every case of the folds, unless that is done."""
+    place = found.folder / FINAL_FOLDER
+    if resume and (place / RUN_FILE).is_file():
+        return
+    means.announce("all cases")
+    table = write_all_cases(found.folder, found.folder / found.facts["runs"][0]["folder"])
+    again = resume and is_run(place)
+    train(recipe, data, place, split=table, overrides=overrides, resume=again, **means.to_train())
+
+
 def _final(
-    recipe: str | Path,
-    config: "RunConfig",
-    data: Path,
-    found: CrossValidation,
-    means: Means,
-    *,
-    overrides: tuple[str, ...],
-    resume: bool,
+    config: "RunConfig", data: Path, found: CrossValidation, means: Means, final: str | int
 ) -> list[dict[str, str]]:
-    """Train on every case and make the model folder; return warnings."""
+    """Make the model folder; return warnings."""
     output = found.folder
     folders = {own["fold"]: output / own["folder"] for own in found.facts["runs"]}
-    table = write_all_cases(output, next(iter(folders.values())))
-    place = output / FINAL_FOLDER
-    if not (resume and (place / RUN_FILE).is_file()):
-        train(
-            recipe, data, place, split=table, overrides=overrides, resume=resume and is_run(place), **means.to_train()
-        )
     if config.plan.optional and config.network.dimensions == VOLUME_AXES:
         # Of slices, which are many, `evaluate --given` scores a set of channels when it is asked for.
         each = [subset_scores(own, data=data, **means.to_predict()) for own in folders.values()]
         found.facts["pooled"]["subsets"] = pooled_subsets(each, _patients(folders.values()))
     material = TrainingData(config, data, Path(means.cache or default_cache_folder()), means.threads, means.progress)
-    return ship_final(output, material, folders, found.facts["pooled"], device=means.device)[1]
+    return ship_final(output, material, folders, found.facts["pooled"], final=final, device=means.device)[1]
 
 
 def _patients(folders: Iterable[Path]) -> dict[str, str | None]:

@@ -1,7 +1,7 @@
-"""After the folds: one model that learns from every case, with the folds' figures on its card.
+"""After the folds: one model with their figures on its card, trained on every case or in one of the folds.
 
-The folds say how good such a training is, each on cases that it never saw; the final model sees them all, so nothing is
-left to score it on. Its temperature is the geometric mean of those that fit each fold's model on its own test cases.
+The folds say how good such a training is, each on cases that it never saw. A model that has seen them all has nothing
+left to be scored on. Its temperature is the geometric mean of those that fit each fold's model on its own test cases.
 """
 
 import csv
@@ -28,17 +28,20 @@ from gliascope.workflow.training_data import TrainingData
 if TYPE_CHECKING:
     from gliascope.config import RunConfig
 
-ALL_FILE, FINAL_FOLDER = "all-cases.csv", "final"
+ALL, ALL_FILE, FINAL_FOLDER = "all", "all-cases.csv", "final"
 PARITY_CASES = 4
 """Real inputs on which the exported form is compared with the trained network."""
 
 
-def check_final(config: "RunConfig") -> None:
-    """Refuse a recipe whose training needs cases to validate: with every case learned from, none are left.
+def check_final(config: "RunConfig", final: str | int, folds: Sequence[int]) -> None:
+    """Refuse what cannot be: to train on every case where some must validate, or to take a fold that is not trained.
 
     Raises:
-        ConfigError: It keeps the best epoch.
+        ConfigError: The recipe keeps the best epoch, or the fold is none of ``folds``.
     """
+    if final != ALL and final not in folds:
+        cause = f"--final {final} is none of the folds that are trained: {', '.join(map(str, folds))}"
+        raise ConfigError(cause, hint="Name one of them, or all.", code="E_FOLD")
     if config.training.keep != "last":
         cause = f"--final trains on every case, and training.keep = '{config.training.keep}' needs some to validate"
         raise ConfigError(cause, file=config.name, hint="Set training.keep = 'last'.", code="E_SPLIT")
@@ -61,15 +64,17 @@ def ship_final(
     folds: Mapping[int, Path],
     figures: dict[str, Any],
     *,
+    final: str | int,
     device: str = "auto",
 ) -> tuple[ModelFolder, list[dict[str, str]]]:
-    """Make ``output/model`` of the final run: weights in 16 bit, the folds' figures and temperature, the fast form.
+    """Make ``output/model`` of one run: weights in 16 bit, the folds' figures and temperature, the fast form.
 
     Args:
-        output: The folder of the folds, with the final run in it.
+        output: The folder of the folds, and of the run on all cases where that is wanted.
         data: The recipe and its data.
         folds: Run folders by fold.
         figures: What the card tells, as ``pooled_over_folds`` gives it and what was added.
+        final: ``all``, or the fold whose training is taken.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
 
     Returns:
@@ -78,21 +83,23 @@ def ship_final(
     Raises:
         ModelError: A model is damaged.
     """
-    trained = load_model(output / FINAL_FOLDER / MODEL_FOLDER)
+    source = output / FINAL_FOLDER if final == ALL else folds[int(final)]
+    trained = load_model(source / MODEL_FOLDER)
     temperature, calibration, notices = _temperature(data, folds, device=device)
-    run = read_run(output / FINAL_FOLDER)
+    run = read_run(source)
+    seen = "all cases" if final == ALL else f"all but the test cases of fold {final}"
     changes = {
-        "metrics": {"cross_validation": figures},
+        "metrics": {"cross_validation": {**figures, "trained_on": seen}},
         "temperature": temperature,
         "calibration": calibration,
         "parity": None,
-        "training": {**trained.facts.training, "split": f"all cases; figures by {figures['folds']}"},
+        "training": {**trained.facts.training, "split": f"{seen}; figures by {figures['folds']}"},
     }
     facts = trained.facts.model_copy(update=changes)
     folder = output / MODEL_FOLDER
     save_model(folder, trained.weights(), facts, model_card(facts), half=True, overwrite=True)
     warnings = [notice.as_json() for notice in notices]
-    cases, _ = cases_of_run(output / FINAL_FOLDER, run, "train", data.root)
+    cases, _ = cases_of_run(source, run, "train", data.root)
     chosen = cases[:: max(1, len(cases) // PARITY_CASES)][:PARITY_CASES]
     inputs = [entry.image(entry.count // 2) for entry in data.prepare(chosen)]
     try:
