@@ -3,6 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from scipy import special
 
 from gliascope.inference.postprocess import drop_small_components, suppress_small_components, temper, to_probabilities
 
@@ -109,3 +110,18 @@ def test_one_voxel_is_never_too_small_by_default(spots: Array) -> None:
     for least in (0, 1):
         suppress_small_components(maps, least, exclusive=False, threshold=0.5, empty=(0,))
     np.testing.assert_array_equal(maps[0], spots)
+
+
+@given(seed=st.integers(0, 20), scale=st.sampled_from([1.0, 30.0, 300.0]))
+def test_probabilities_are_those_of_scipy(seed: int, scale: float) -> None:
+    logits = np.random.Generator(np.random.Philox(key=seed)).normal(0, scale, (2, 3, 5, 4)).astype(np.float32)
+    np.testing.assert_allclose(to_probabilities(logits, exclusive=True), special.softmax(logits, axis=1), atol=1e-6)
+    np.testing.assert_allclose(to_probabilities(logits, exclusive=False), special.expit(logits), rtol=1e-5, atol=1e-37)
+
+
+def test_certain_probabilities_stay_certain() -> None:
+    certain = np.array([[0.0, 1.0, 0.5]], np.float32)
+    cooled = temper(certain, 2.0, exclusive=False)
+    assert cooled[0, 0] == 0
+    assert 0.999 < cooled[0, 1] <= 1
+    assert cooled[0, 2] == 0.5

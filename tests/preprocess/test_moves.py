@@ -94,3 +94,14 @@ def test_nothing_to_do_copies_nothing() -> None:
     array = np.ones((1, 4, 4), dtype=np.float32)
     assert Window((4, 4), (4, 4), (0, 0)).image(array) is array
     assert Zoom((4, 4), (4, 4), (1.0, 1.0)).image(array) is array
+
+
+@pytest.mark.parametrize(("before", "after"), [(7, 16), (40, 9), (512, 160), (5, 5), (1, 4)])
+def test_interpolation_is_the_product_with_the_dense_matrix(before: int, after: int) -> None:
+    """Wider than a block of columns; the matrix holds a linear kernel that widens with the voxels."""
+    zoom = Zoom((before,), (after,), (before / after,))
+    rows = np.random.Generator(np.random.Philox(key=3)).random((2500, before), dtype=np.float32)
+    centers = np.clip((np.arange(after) - (after - 1) / 2) * before / after + (before - 1) / 2, 0, before - 1)
+    matrix = np.maximum(0, 1 - np.abs(centers[:, None] - np.arange(before)) / max(before / after, 1))
+    matrix /= matrix.sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(zoom.image(rows), rows @ matrix.T, atol=1e-6)

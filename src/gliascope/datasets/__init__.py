@@ -1,35 +1,21 @@
-"""Data sets: one adapter per file, each with a card; the union below is the table of them.
+"""Data sets: one adapter per file, each with a card; the union in ``registry.py`` is the table of them.
 
 To add one: write ``datasets/<name>.py`` with a settings class that has ``name``, ``card`` and ``cases(root)``, add it
 to ``members.py``, and its layout to ``phantom_layouts.py``, so that the contract test reads it from files.
+
+The names are loaded when they are first used: a prediction reads files without knowing any data set.
 """
 
-from typing import Annotated
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-from pydantic import Field
+if TYPE_CHECKING:
+    from gliascope.datasets.registry import DATASETS, DatasetSettings, dataset_named
 
-from gliascope.datasets.members import MEMBERS, MemberSettings
-from gliascope.datasets.union import UnionSettings
-from gliascope.errors import ConfigError
-
-DatasetSettings = Annotated[MemberSettings | UnionSettings, Field(discriminator="name")]
-
-DATASETS: dict[str, type[MemberSettings] | type[UnionSettings]] = {
-    kind.card.name: kind for kind in (*MEMBERS, UnionSettings)
-}
-"""Settings class by data-set name."""
+__all__ = ["DATASETS", "DatasetSettings", "dataset_named"]
 
 
-def dataset_named(name: str) -> MemberSettings:
-    """Return a data set with its default options.
-
-    Raises:
-        ConfigError: No such data set, or one that needs options; the message lists the known ones.
-    """
-    known = ", ".join(kind.card.name for kind in MEMBERS)
-    for kind in MEMBERS:
-        if kind.card.name == name:
-            return kind()
-    if name == UnionSettings.card.name:
-        raise ConfigError("data set 'union' needs its members", hint="Describe them in a recipe.")
-    raise ConfigError(f"unknown data set '{name}'", hint=f"Known: {known}.", code="E_DATASET")
+def __getattr__(name: str) -> Any:  # noqa: ANN401 - any of ``__all__``
+    if name not in __all__:
+        raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
+    return getattr(import_module("gliascope.datasets.registry"), name)

@@ -9,9 +9,8 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import h5py
 import numpy as np
 from numpy.typing import NDArray
 
@@ -19,6 +18,9 @@ from gliascope.errors import GeometryError, InputError, LabelError, Notice, coun
 from gliascope.files.door import check_file, only_input_errors, wrong_kind
 from gliascope.labels import LabelScheme, Tissue, scheme_named
 from gliascope.scan import Grid, LabelMap, Scan
+
+if TYPE_CHECKING:
+    import h5py
 
 MAX_FILE_BYTES = 64 << 20
 """No HDF5 file larger than 64 MiB is opened; a slice takes about 1 MiB."""
@@ -128,7 +130,9 @@ def read_figshare_facts(path: Path) -> dict[str, str]:
 
 
 @contextmanager
-def _open(path: Path) -> Iterator[h5py.File]:
+def _open(path: Path) -> "Iterator[h5py.File]":
+    import h5py
+
     check_file(path, limit_bytes=MAX_FILE_BYTES)
     with only_input_errors(path, "HDF5"):
         with path.open("rb") as raw:
@@ -140,8 +144,10 @@ def _open(path: Path) -> Iterator[h5py.File]:
             yield file
 
 
-def _numbers(file: h5py.File, name: str, path: Path, *, axes: int) -> NDArray[Any]:
+def _numbers(file: "h5py.File", name: str, path: Path, *, axes: int) -> NDArray[Any]:
     """Read one numeric data set that stands in this file itself."""
+    import h5py
+
     node: Any = file
     for part in name.split("/"):
         if not isinstance(node, h5py.Group) or not isinstance(node.get(part, getlink=True), h5py.HardLink):
@@ -161,8 +167,10 @@ def _numbers(file: h5py.File, name: str, path: Path, *, axes: int) -> NDArray[An
     return values
 
 
-def _check_chunks(node: h5py.Dataset, name: str, path: Path) -> None:
+def _check_chunks(node: "h5py.Dataset", name: str, path: Path) -> None:
     """Refuse filters beyond shuffle, gzip and checksum, and chunks that would inflate beyond their size."""
+    import h5py
+
     plist = node.id.get_create_plist()
     filters = [plist.get_filter(index)[0] for index in range(plist.get_nfilters())]
     known = (h5py.h5z.FILTER_SHUFFLE, h5py.h5z.FILTER_DEFLATE, h5py.h5z.FILTER_FLETCHER32)

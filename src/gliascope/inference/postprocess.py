@@ -5,7 +5,6 @@ from collections.abc import Sequence
 import cc3d
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit, logit, softmax
 
 Array = NDArray[np.float32]
 
@@ -21,7 +20,7 @@ def to_probabilities(logits: Array, *, exclusive: bool) -> Array:
         logits: Outputs of the network.
         exclusive: True: one class per voxel or image (softmax over K). False: K independent regions (sigmoid).
     """
-    values = softmax(logits, axis=1) if exclusive else expit(logits)
+    values = _softmax(logits) if exclusive else _expit(logits)
     return np.asarray(values, dtype=np.float32)
 
 
@@ -48,7 +47,7 @@ def temper(
     cooled = p.copy()
     each = np.broadcast_to(temperature, len(p)).astype(p.dtype)
     for index in np.flatnonzero(each != 1):
-        cooled[index] = expit(logit(np.minimum(p[index], p.dtype.type(LARGEST))) / each[index])
+        cooled[index] = _expit(_logit(np.minimum(p[index], p.dtype.type(LARGEST))) / each[index])
     return cooled
 
 
@@ -95,3 +94,21 @@ def suppress_small_components(
     for values in probabilities:
         mask = values > threshold
         values[mask & ~drop_small_components(mask, min_voxels)] = 0.0
+
+
+# These are SciPy's ``softmax``, ``expit`` and ``logit``; importing it takes longer than classifying a picture.
+
+
+def _softmax(logits: NDArray[np.floating]) -> NDArray[np.floating]:
+    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return np.asarray(powers / powers.sum(axis=1, keepdims=True))
+
+
+def _expit(values: NDArray[np.floating]) -> NDArray[np.floating]:
+    with np.errstate(over="ignore"):  # far below 0 the power is infinite, and the result 0
+        return np.asarray(1 / (1 + np.exp(-values)))
+
+
+def _logit(probabilities: NDArray[np.floating]) -> NDArray[np.floating]:
+    with np.errstate(divide="ignore"):  # of 0 it is -infinity
+        return np.asarray(np.log(probabilities) - np.log1p(-probabilities))

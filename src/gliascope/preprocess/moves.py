@@ -12,7 +12,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
+
+BLOCK = 2048
+"""Columns that are interpolated at once."""
 
 IDENTITY_RATIO = 1e-6
 """Voxel sizes that differ by less than this share are the same."""
@@ -96,7 +98,7 @@ class Zoom:
             if not self._keeps(number):
                 axis = array.ndim - len(self.before) + number
                 front = np.moveaxis(moved, axis, 0)
-                rows = _weights(before, after, ratio) @ front.reshape(before, -1)
+                rows = _interpolated(front.reshape(before, -1), *_taps(before, after, ratio))
                 moved = np.moveaxis(rows.reshape(after, *front.shape[1:]), 0, axis)
         return np.ascontiguousarray(moved)
 
@@ -139,8 +141,27 @@ def _positions(before: int, after: int, ratio: float) -> NDArray[np.float64]:
 
 
 @lru_cache(maxsize=64)
-def _weights(before: int, after: int, ratio: float) -> sparse.csr_array:
-    """Share of every old voxel in every new one, shape ``(after, before)``; rows add up to 1."""
-    distance = np.abs(_positions(before, after, ratio)[:, None] - np.arange(before))
-    weights = np.maximum(0.0, 1.0 - distance / max(ratio, 1.0))
-    return sparse.csr_array((weights / weights.sum(axis=1, keepdims=True)).astype(np.float32))
+def _taps(before: int, after: int, ratio: float) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
+    """Return which old voxels each new one is made of, and their shares, both ``(after, taps)``; shares add up to 1."""
+    positions, reach = _positions(before, after, ratio), max(ratio, 1.0)
+    first = np.maximum(np.floor(positions - reach).astype(np.intp) + 1, 0)
+    last = np.minimum(np.ceil(positions + reach).astype(np.intp) - 1, before - 1)
+    places = first[:, None] + np.arange(int((last - first).max()) + 1)
+    shares = np.maximum(0.0, 1.0 - np.abs(positions[:, None] - places) / reach) * (places < before)
+    shares /= shares.sum(axis=1, keepdims=True)
+    return np.minimum(places, before - 1), shares.astype(np.float32)
+
+
+def _interpolated(
+    rows: NDArray[np.float32], places: NDArray[np.intp], shares: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """Return weighted sums of rows, ``(after, N)`` from ``(before, N)``; a few columns at a time stay in the cache."""
+    made = np.empty((len(places), rows.shape[1]), np.float32)
+    for start in range(0, rows.shape[1], BLOCK):
+        part, out = rows[:, start : start + BLOCK], made[:, start : start + BLOCK]
+        np.multiply(part[places[:, 0]], shares[:, :1], out=out)
+        for tap in range(1, places.shape[1]):
+            taken = part[places[:, tap]]
+            taken *= shares[:, tap : tap + 1]
+            out += taken
+    return made

@@ -74,8 +74,13 @@ def viewer(
         slices=view.box.size[2],
         has_labels=labels is not None,
         step=view.box.step,
-        poster=tile_url(draw_tile(scan, view, label_map, height=480)),
+        poster=tile_url(draw_tile(scan, view, label_map, height=_poster_height(view, label_map))),
     )
+
+
+def _poster_height(view: View, label_map: LabelMap | None) -> int:
+    """Return the rows of the picture for browsers without scripts: fine outlines need more than the slice has."""
+    return 480 if label_map is not None else min(480, view.box.size[1])
 
 
 def _channel(scan: Scan, names: tuple[str, ...], view: View) -> dict[str, Any]:

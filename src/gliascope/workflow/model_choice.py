@@ -5,7 +5,6 @@ from pathlib import Path
 
 from gliascope.checkpoint import MODEL_FILE, SYSTEM_FILE, AnyModel, ModelFolder, load_any
 from gliascope.errors import ModelError
-from gliascope.workflow.run_folder import is_run, read_run
 
 ZOO = Path(str(resources.files("gliascope"))) / "zoo"
 """Where the models lie that ship with the package, each in a folder of its name."""
@@ -61,6 +60,8 @@ def _model_path(model: str | Path) -> Path:
     for candidate in (Path(model), Path(model) / "model"):
         if is_model(candidate):
             return candidate
+    from gliascope.workflow.run_folder import is_run, read_run  # knows every data set; a model folder needs none
+
     if is_run(Path(model)):
         read_run(Path(model))
     hint = f"Give a folder with {MODEL_FILE} or {SYSTEM_FILE}, a finished run folder, or a shipped model ({known})."
