@@ -43,7 +43,7 @@ def test_figures_of_the_folds_stand_with_their_interval() -> None:
     text = card("CC0 1.0", metrics={"cross_validation": FOLDS})
     assert "| tumor | dice | 0.812 | 0.700 to 0.900 | 0.850 | 11 |" in text
     assert "| t2f | 0.70 (0.60 to 0.80) | – |" in text
-    assert "no case is left to score it on" in text
+    assert "none is left to score it on" in text
 
 
 def test_limits_are_listed() -> None:

@@ -94,16 +94,18 @@ def predict(
 
 
 def _prediction_lines(result: dict[str, Any], output: Path) -> Iterator[str]:
+    from gliascope.errors import counted
     from gliascope.workflow.prediction import key_figures
 
     for case in result["cases"][:20]:
         figures = ", ".join(f"{name} {value}" for name, value in key_figures(case).items())
-        yield f"{case['case']}: {figures}"
+        reason = (case["classification"] or {}).get("reason")
+        yield f"{case['case']}: {figures}{f' ({reason})' if reason else ''}"
     if len(result["cases"]) > 20:
         yield f"… and {len(result['cases']) - 20} more"
     reasons = Counter(case["choice"]["why"] for case in result["cases"] if case.get("choice"))
     for why, number in reasons.items():
-        yield f"chosen for {number} cases: {why}" if len(result["cases"]) > 1 else f"chosen: {why}"
+        yield f"chosen for {counted(number, 'case')}: {why}" if len(result["cases"]) > 1 else f"chosen: {why}"
     counts = result["counts"]
     if counts["kept"]:
         yield f"{counts['kept']} were complete already and were kept"

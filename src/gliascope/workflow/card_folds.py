@@ -27,7 +27,7 @@ def folds_section(figures: Mapping[str, Any]) -> list[str]:
 def _final(trained_on: str) -> str:
     """Say what the model itself learned from."""
     if trained_on == "all cases":
-        return "This model was then trained on all of them, so that no case is left to score it on."
+        return "This model was then trained on every case, these included, so that none is left to score it on."
     return f"This model learned from {trained_on}."
 
 
