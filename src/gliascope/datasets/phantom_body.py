@@ -62,8 +62,8 @@ def ct_head(random: np.random.Generator, size: int) -> Picture:
     bone = 1 + 0.3 * smooth_field(stream(seed, 41), (axes[0], axes[1], axes[2]), 12.0)
     units = np.where(matter == Matter.BONE, units * np.clip(bone, 0.4, 1.6) * random.uniform(0.6, 1.5), units)
     flat = units[:, :, 0].T[::-1] if plane == 0 else units[:, 0, :].T[::-1] if plane == 1 else units[0].T[::-1]
-    values = np.ascontiguousarray(flat, dtype=np.float32)
-    values = cv2.GaussianBlur(values, (0, 0), random.uniform(0.3, 1.0) * size / 192 + 0.05)
+    sharp = np.ascontiguousarray(flat, dtype=np.float32)
+    values = np.asarray(cv2.GaussianBlur(sharp, (0, 0), random.uniform(0.3, 1.0) * size / 192 + 0.05), np.float32)
     grain = cv2.GaussianBlur(random.standard_normal(values.shape).astype(np.float32), (0, 0), random.uniform(0.3, 1.0))
     values += grain * np.float32(random.uniform(1, 25))
     if plane == 0 and random.random() < 0.6:
@@ -129,7 +129,7 @@ def radiograph(random: np.random.Generator, size: int) -> Picture:
             center = (int(columns * (0.5 + side * 0.22)), top)
             sides = (int(columns * 0.22), int(rows * 0.07))
             cv2.ellipse(soft, center, sides, side * 20.0, 180, 360, 0.75, max(1, size // 60), cv2.LINE_AA)
-    return _finished(random, cv2.GaussianBlur(soft, (0, 0), size * 0.006))
+    return _finished(random, np.asarray(cv2.GaussianBlur(soft, (0, 0), size * 0.006), np.float32))
 
 
 def _whole(place: tuple[float, float]) -> tuple[int, int]:
@@ -147,10 +147,12 @@ def _finished(random: np.random.Generator, canvas: Floats) -> Picture:
     size = max(canvas.shape)
     knots = random.standard_normal((9, 9)).astype(np.float32)
     shade = cv2.resize(knots, canvas.shape[::-1], interpolation=cv2.INTER_CUBIC)
-    fine = cv2.GaussianBlur(random.standard_normal(canvas.shape).astype(np.float32), (0, 0), size * 0.008 + 0.3)
+    grain = random.standard_normal(canvas.shape).astype(np.float32)
+    fine = np.asarray(cv2.GaussianBlur(grain, (0, 0), size * 0.008 + 0.3), np.float32)
     fine /= max(float(fine.std()), 1e-6)
     lit = canvas * (1 + 0.15 * shade + np.float32(random.uniform(0.02, 0.2)) * fine)
     blurred = cv2.GaussianBlur(lit, (0, 0), random.uniform(0.4, 1.4))
     noisy = np.abs(blurred + random.normal(0, random.uniform(0.003, 0.03), blurred.shape))
     top = float(np.percentile(noisy, 99.5))
-    return np.clip(noisy * (255 / max(top, 1e-6)), 0, 255).astype(np.uint8)
+    picture: Picture = np.clip(noisy * (255 / max(top, 1e-6)), 0, 255).astype(np.uint8)
+    return picture
