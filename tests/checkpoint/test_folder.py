@@ -92,7 +92,7 @@ def test_half_rounds_and_returns_float32(tmp_path: Path) -> None:
 
 def test_half_refuses_what_does_not_fit(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="'big' has 1 of 1 values that are NaN or infinite"):
-        save_model(tmp_path / "half", {"big": np.array([1e9], np.float32)}, facts(), "card", half=True)
+        save_model(tmp_path / "half", {"big": np.array([[1e9]], np.float32)}, facts(), "card", half=True)
     assert not (tmp_path / "half").exists()
 
 

@@ -31,18 +31,19 @@ def pack_weights(weights: Mapping[str, NDArray[np.generic]], *, half: bool = Fal
 
     Args:
         weights: Arrays by name. Floating numbers are stored as float32; whole numbers keep their type.
-        half: Store floating numbers as float16: half the size, for shipping; not to train on.
+        half: Store floating numbers as float16: half the size, for shipping; not to train on. Lists (biases, scales, the
+            running statistics of normalization, which may be huge) stay float32: they weigh next to nothing.
 
     Raises:
         ModelError: There are none, or a weight is NaN or infinite (after rounding).
     """
     if not weights:
         raise ModelError("no weights were given", code="E_WEIGHTS")
-    kind = np.float16 if half else np.float32
     stored: dict[str, NDArray[np.generic]] = {}
     for name in sorted(weights):
         array = np.asarray(weights[name])
         if np.issubdtype(array.dtype, np.floating):
+            kind = np.float16 if half and array.ndim > 1 else np.float32
             with np.errstate(over="ignore"):
                 array = array.astype(kind)
             _check_finite(name, array, "")
