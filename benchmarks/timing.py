@@ -47,10 +47,18 @@ class Timing:
 
 
 def measured(
-    name: str, work: Callable[[], object], repeats: int, *, items: int = 1, unit: str = "", note: str = ""
+    name: str,
+    work: Callable[[], object],
+    repeats: int,
+    *,
+    items: int = 1,
+    unit: str = "",
+    note: str = "",
+    warm: bool = True,
 ) -> Timing:
-    """Run ``work`` once to warm up, then ``repeats`` times."""
-    work()
+    """Run ``work`` once to warm up, unless that would take minutes, then ``repeats`` times."""
+    if warm:
+        work()
     walls, cpus = [], []
     for _ in range(repeats):
         wall, cpu = time.perf_counter(), time.process_time()

@@ -69,11 +69,14 @@ def _same_scan(bench: Benchmark, case: Case, model: ModelFolder, *, side: int, r
     bench.add(measured("Gliascope, scan to mask", lambda: predictor.predict(scan), repeats))
     bench.add(measured("Gliascope, network alone", lambda: predictor.answer(prepared), repeats))
     window = (side,) * 3
+    _window_pass(network, len(scan.channels), window)  # PyTorch's first pass is slow
     monai = bench.add(
         measured(
             f"MONAI sliding_window_inference, torch fp32, whole volume, {side}³, overlap 0.5",
             lambda: _monai(network, scan.array, window),
             1,
+            note="one run",
+            warm=False,
         )
     )
     once = measured("one window in torch fp32", lambda: _window_pass(network, len(scan.channels), window), repeats)
