@@ -31,7 +31,7 @@ def pack_weights(weights: Mapping[str, NDArray[np.generic]], *, half: bool = Fal
 
     Args:
         weights: Arrays by name. Floating numbers are stored as float32; whole numbers keep their type.
-        half: Store floating numbers as float16: half the size, for shipping; not to train on. Lists (biases, scales, the
+        half: Store floating numbers as float16: half the size, for shipping; not to train on. Lists (biases, scales,
             running statistics of normalization, which may be huge) stay float32: they weigh next to nothing.
 
     Raises:
