@@ -61,25 +61,26 @@ def slices_of(path: Path) -> Iterator[tuple[str, Scan]]:
                 yield f"{path.name}:{'ijk'[axis]}{k}", Scan(plane[None], ("gray",), Grid(plane.shape))
 
 
-def invented_scans(kind: str) -> Iterator[tuple[str, Scan]]:
+def invented_scans(kind: str, count: int) -> Iterator[tuple[str, Scan]]:
     """Yield invented pictures of a kind that no fit has seen."""
-    for number in range(100):
+    for number in range(count):
         made = other_picture(UNSEEN_SEED + number, kind, 192).astype(np.float32)
         yield f"{kind} {number}", Scan(made[None], ("gray",), Grid(made.shape))
 
 
-def main() -> None:
+def main(arguments: list[str] | None = None) -> None:
     """Print the table, and write it as JSON where asked."""
     cv2.setNumThreads(1)  # the time is that of one core
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model", type=Path)
     parser.add_argument("kinds", nargs="*", metavar="KIND=FOLDER")
+    parser.add_argument("--invented", type=int, default=100, metavar="N", help="pictures of each invented kind")
     parser.add_argument("--json", type=Path)
-    given = parser.parse_args()
+    given = parser.parse_args(arguments)
     gate = read_parts(find_model(given.model)).gate
     if gate is None:
         parser.error(f"{given.model} has no gate")
-    sources = {f"invented: {kind}": invented_scans(kind) for kind in INVENTED}
+    sources = {f"invented: {kind}": invented_scans(kind, given.invented) for kind in INVENTED}
     for entry in given.kinds:
         kind, _, folder = entry.partition("=")
         sources[kind] = scans_in(Path(folder))

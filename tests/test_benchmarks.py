@@ -61,7 +61,16 @@ def test_metric_times(bench: Any) -> None:  # noqa: ANN401
     assert ours == monai, "the same distances"
 
 
+def test_gate_table(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.syspath_prepend(str(FOLDER))
+    file = tmp_path / "table.json"
+    importlib.import_module("gate_table").main(["mri-4class", "--invented", "4", "--json", str(file)])
+    rows = {row["kind"]: row for row in json.loads(file.read_text())}
+    assert rows["invented: noise"]["turned_away"] == 1.0
+    assert all(row["pictures"] == 4 for row in rows.values())
+
+
 def test_every_script_has_its_test_and_its_line() -> None:
-    assert SCRIPTS == ["metric_times", "pictures", "training_step", "volumes"]
+    assert SCRIPTS == ["gate_table", "metric_times", "pictures", "training_step", "volumes"]
     page = (FOLDER / "README.md").read_text()
     assert all(f"python benchmarks/{name}.py" in page for name in SCRIPTS)

@@ -157,7 +157,7 @@ def test_94_identity_in_a_picture_stays_there(command: Command, classifier: Path
     answer = command("predict", tmp_path / "a.jpg", tmp_path / "b.png", "-o", tmp_path / "out", "--model", classifier)
     assert answer.code == 0
     written = [path for path in (tmp_path / "out").rglob("*") if path.is_file()]
-    assert len(written) == 5
+    assert len(written) == 6, "two pages, two JSON files, the overview and the table"
     assert not [path for path in written if b"DOE" in path.read_bytes() or str(tmp_path).encode() in path.read_bytes()]
     assert "DOE" not in answer.out + answer.err
 

@@ -167,9 +167,13 @@ def test_overwrite_never_replaces_the_input(segment_run: TrainedRun, study: Path
     assert {path: path.read_bytes() for path in study.iterdir()} == before
 
 
-def test_model_must_be_named_and_fit_the_task(segment_run: TrainedRun, study: Path, tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match="no model was named"):
-        gliascope.predict(study)
+def test_model_must_be_named_and_fit_the_task(
+    segment_run: TrainedRun, study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr("gliascope.workflow.answering.shipped_models", dict)
+        with pytest.raises(ModelError, match="no model was named"):
+            gliascope.predict(study)
     with pytest.raises(ModelError, match="not classify"):
         gliascope.predict(study, model=segment_run.model, task="classify")
     with pytest.raises(ModelError, match="is no model"):
