@@ -171,3 +171,18 @@ def make_model(tmp_path_factory: pytest.TempPathFactory) -> MakeModel:
         return threshold_model(folder, threshold_facts(dimensions, **changes), outputs=outputs, only=only)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def gated(make_model: MakeModel, phantom_gate: GateFacts) -> ModelFolder:
+    """Return a classifier of two classes with that gate."""
+    return make_model(
+        2,
+        outputs=2,
+        task="classify",
+        target=None,
+        classes=("glioma", "no_tumor"),
+        channels=("gray",),
+        plan={"channels": ["gray"], "steps": [{"name": "min_max"}]},
+        gate=phantom_gate.model_dump(mode="json"),
+    )

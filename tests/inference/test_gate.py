@@ -30,20 +30,6 @@ def head(seed: int = 3) -> NDArray[np.uint8]:
     return phantom_picture(seed, "no_tumor", 96, plane="axial")[0]
 
 
-@pytest.fixture(scope="module")
-def gated(make_model: Make, phantom_gate: GateFacts) -> ModelFolder:
-    return make_model(
-        2,
-        outputs=2,
-        task="classify",
-        target=None,
-        classes=CLASSES,
-        channels=("gray",),
-        plan={"channels": ["gray"], "steps": [{"name": "min_max"}]},
-        gate=phantom_gate.model_dump(mode="json"),
-    )
-
-
 def answer(model: ModelFolder, scan: Scan, *, gate: bool = True) -> Classification:
     found = Predictor(model, gate=gate).predict(scan)
     assert isinstance(found, Classification)

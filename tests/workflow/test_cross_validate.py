@@ -119,7 +119,7 @@ def test_the_final_model_learns_from_all_cases_and_tells_the_folds_figures(tmp_p
     assert model.facts.calibration is not None
     assert model.facts.calibration["part"] == "test cases of the folds"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("gliascope.workflow.final_model.export_model", lambda *_, **__: None)
+        patch.setattr("gliascope.workflow.final_model.export_or_say", lambda *_: ())
         gliascope.cross_validate("demo-segment", tmp_path / "data", out, final=2, resume=True, **options)
     taken = load_model(out / "model").facts
     assert taken.training["split"].startswith("all but the test cases of fold 2; figures by 2 of 2 folds")
@@ -134,3 +134,10 @@ def test_a_final_model_needs_a_recipe_that_keeps_the_last_epoch(tmp_path: Path) 
         gliascope.cross_validate("demo-segment", tmp_path / "data", tmp_path / "out", final="all", overrides=wanting)
     with pytest.raises(SystemExit, match="2"):
         main(["train", "demo-segment", "--data", str(tmp_path), "-o", str(tmp_path / "run"), "--final", "all"])
+
+
+def test_a_final_model_needs_figures_over_all_folds(folds: tuple[Path, CrossValidation]) -> None:
+    root, found = folds
+    options = {"overrides": SMALL, "cache": root / "cache", "resume": True}
+    with pytest.raises(ConfigError, match="some more than once"):
+        gliascope.cross_validate("demo-segment", root / "data", found.folder, final=1, **options)

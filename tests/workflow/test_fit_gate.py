@@ -1,7 +1,6 @@
 """From recipe to page: a gate is fitted on a training's pictures, told on the card, and named where it abstains."""
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -18,20 +17,6 @@ from gliascope.workflow.predict import PredictOptions, predict_batch
 
 CLASSES = ("glioma", "no_tumor")
 SMALL = ("dataset.patients=36", "dataset.size=64", "gate.invented_per_kind=4", "gate.networks=1", "gate.hidden=4")
-
-
-@pytest.fixture(scope="module")
-def gated(make_model: Callable[..., ModelFolder], phantom_gate: GateFacts) -> ModelFolder:
-    return make_model(
-        2,
-        outputs=2,
-        task="classify",
-        target=None,
-        classes=CLASSES,
-        channels=("gray",),
-        plan={"channels": ["gray"], "steps": [{"name": "min_max"}]},
-        gate=phantom_gate.model_dump(mode="json"),
-    )
 
 
 def pictures(folder: Path) -> Path:

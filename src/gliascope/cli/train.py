@@ -126,8 +126,9 @@ def _run_lines(facts: dict[str, Any], output: Path) -> Iterator[str]:
         kept = "last" if facts.get("keep") == "last" else "best"
         yield f"{kept} epoch {facts['best_epoch']} of {facts['epochs']}: {figures}"
     yield f"open {output / 'report.html'}"
-    part = "test" if facts["cases"]["test"] else "validation"
-    yield f"next: gliascope evaluate {output} --split {part}"
+    part = next((name for name in ("test", "validation") if facts["cases"][name]), None)
+    evaluate_or_use = f"evaluate {output} --split {part}" if part else f"predict INPUT --model {output}"
+    yield f"next: gliascope {evaluate_or_use}"
 
 
 def evaluate(

@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from gliascope.config import RunConfig
 
 FOLDS_FILE, PAGE_FILE = "folds.json", "report.html"
-VOLUME_AXES = 3
 PARTS = ("validation", "test")
 """What is scored of every fold."""
 
@@ -82,7 +81,7 @@ def cross_validate(
         announce: Told in a sentence what happens.
 
     Raises:
-        ConfigError: The recipe's split has no folds, or not this one; or ``final`` is asked and it needs to validate.
+        ConfigError: The recipe's split has no folds, or not this one; or ``final`` does not fit it.
         UsageError: Folds are there and neither ``resume`` nor ``overwrite`` was given.
         GliascopeError: As ``train`` and ``evaluate`` raise; folds that are done stay.
     """
@@ -116,6 +115,9 @@ def cross_validate(
             evaluations.setdefault(name, {})[fold] = found
     done = summed_up(output, runs, evaluations, folds=config.split.folds)
     if final is not None:
+        if done.facts["pooled"] is None:
+            cause = "its folds test no case, or some more than once, so that they have no figures together"
+            raise ConfigError(cause, file=config.name, hint="Use split.method = 'kfold' for --final.", code="E_FOLD")
         if final == ALL:
             _train_on_all(recipe, Path(data), done, means, overrides=overrides, resume=resume)
         done.facts["warnings"] += _final(config, Path(data), done, means, final)
@@ -142,7 +144,7 @@ def _final(
     """Make the model folder; return warnings."""
     output = found.folder
     folders = {own["fold"]: output / own["folder"] for own in found.facts["runs"]}
-    if config.plan.optional and config.network.dimensions == VOLUME_AXES:
+    if config.plan.optional and config.network.dimensions == 3:
         # Of slices, which are many, `evaluate --given` scores a set of channels when it is asked for.
         each = [subset_scores(own, data=data, **means.to_predict()) for own in folders.values()]
         found.facts["pooled"]["subsets"] = pooled_subsets(each, _patients(folders.values()))

@@ -14,23 +14,21 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gliascope.checkpoint import ModelFolder, load_model, save_model
-from gliascope.errors import ConfigError, ModelError, Notice
+from gliascope.errors import ConfigError, Notice
 from gliascope.files import atomic
 from gliascope.inference.predictor import Predictor
 from gliascope.preprocess.cache import CacheEntry
 from gliascope.workflow.calibrate import calibrate
 from gliascope.workflow.evaluate_run import cases_of_run
-from gliascope.workflow.export import export_model
 from gliascope.workflow.model_card import model_card
 from gliascope.workflow.run_folder import MODEL_FOLDER, SPLIT_FILE, read_run
+from gliascope.workflow.ship_model import PARITY_CASES, export_or_say
 from gliascope.workflow.training_data import TrainingData
 
 if TYPE_CHECKING:
     from gliascope.config import RunConfig
 
 ALL, ALL_FILE, FINAL_FOLDER = "all", "all-cases.csv", "final"
-PARITY_CASES = 4
-"""Real inputs on which the exported form is compared with the trained network."""
 
 
 def check_final(config: "RunConfig", final: str | int, folds: Sequence[int]) -> None:
@@ -42,8 +40,8 @@ def check_final(config: "RunConfig", final: str | int, folds: Sequence[int]) -> 
     if final != ALL and final not in folds:
         cause = f"--final {final} is none of the folds that are trained: {', '.join(map(str, folds))}"
         raise ConfigError(cause, hint="Name one of them, or all.", code="E_FOLD")
-    if config.training.keep != "last":
-        cause = f"--final trains on every case, and training.keep = '{config.training.keep}' needs some to validate"
+    if final == ALL and config.training.keep != "last":
+        cause = f"--final all trains on every case, and training.keep = '{config.training.keep}' needs some to validate"
         raise ConfigError(cause, file=config.name, hint="Set training.keep = 'last'.", code="E_SPLIT")
 
 
@@ -101,12 +99,7 @@ def ship_final(
     warnings = [notice.as_json() for notice in notices]
     cases, _ = cases_of_run(source, run, "train", data.root)
     chosen = cases[:: max(1, len(cases) // PARITY_CASES)][:PARITY_CASES]
-    inputs = [entry.image(entry.count // 2) for entry in data.prepare(chosen)]
-    try:
-        export_model(folder, to="openvino", inputs=inputs)
-    except ModelError as fault:
-        text = f"The OpenVINO form was not made: {fault.cause}. Predict with --backend torch."
-        warnings.append(Notice("W_NOT_EXPORTED", MODEL_FOLDER, text).as_json())
+    warnings += [notice.as_json() for notice in export_or_say(folder, data.prepare(chosen))]
     return load_model(folder), warnings
 
 

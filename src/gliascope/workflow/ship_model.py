@@ -90,14 +90,21 @@ def ship_model(
     facts = facts.model_copy(update={"temperature": found.temperature, "calibration": found.facts})
     save_model(folder, weights, facts, model_card(facts), overwrite=True)
     warnings = [notice.as_json() for notice in found.notices]
-    inputs = [_probe(entry) for entry in (validation or training)[:PARITY_CASES]]
-    try:
-        export_model(folder, to="openvino", inputs=inputs)
-    except ModelError as fault:
-        # The training is worth keeping: the PyTorch form is there and right.
-        text = f"The OpenVINO form was not made: {fault.cause}. Predict with --backend torch."
-        warnings.append(Notice("W_NOT_EXPORTED", MODEL_FOLDER, text).as_json())
+    warnings += [notice.as_json() for notice in export_or_say(folder, (validation or training)[:PARITY_CASES])]
     return warnings
+
+
+def export_or_say(folder: Path, entries: Sequence[CacheEntry]) -> tuple[Notice, ...]:
+    """Add the OpenVINO form, compared on prepared cases; where it cannot be made, say so.
+
+    The training is worth keeping: the PyTorch form is there and right.
+    """
+    try:
+        export_model(folder, to="openvino", inputs=[_probe(entry) for entry in entries])
+    except ModelError as fault:
+        text = f"The OpenVINO form was not made: {fault.cause}. Predict with --backend torch."
+        return (Notice("W_NOT_EXPORTED", MODEL_FOLDER, text),)
+    return ()
 
 
 def _calibrated(
