@@ -84,7 +84,8 @@ def test_values_agree_with_monai(pair: tuple[Masks, Spacing], tolerance: float) 
     ours = border_distances(*masks, spacing)
     for percent, value in ((95.0, hausdorff_directed_max(ours)), (None, hausdorff(ours))):
         theirs = compute_hausdorff_distance(one, other, True, percentile=percent, spacing=spacing)
-        assert value == pytest.approx(theirs.item(), rel=1e-6, abs=1e-6)
+        # MONAI takes the percentile in 32 bit: its place between two distances is off by up to their number times 6e-8.
+        assert value == pytest.approx(theirs.item(), rel=1e-6, abs=1e-5)
     mean = compute_average_surface_distance(one, other, True, symmetric=True, spacing=spacing)
     assert average_distance(ours) == pytest.approx(mean.item(), rel=1e-6, abs=1e-6)
     share = compute_surface_dice(one, other, [tolerance], include_background=True, spacing=spacing)
