@@ -17,6 +17,7 @@ pytestmark = pytest.mark.train
 SMALL: dict[str, dict[str, Any]] = {
     "alexnet": {"name": "alexnet"},
     "backbone": {"name": "backbone", "backbone": "test_vit", "image": 64, "hidden": 8},
+    "backbone_unet": {"name": "backbone_unet", "backbone": "test_efficientnet", "widths": [8, 8, 8, 8]},
     "customcnn": {"name": "customcnn"},
     "deeplabv3plus": {"name": "deeplabv3plus", "encoder": "resnet18", "width": 16},
     "residual_unet": {"name": "residual_unet", "width": 4, "depth": 2},

@@ -12,6 +12,7 @@ from torch import nn
 
 from gliascope.models.alexnet import AlexNet, AlexNetSettings
 from gliascope.models.backbone import Backbone, BackboneSettings
+from gliascope.models.backbone_unet import BackboneUNet, BackboneUNetSettings
 from gliascope.models.customcnn import CustomCNN, CustomCNNSettings
 from gliascope.models.deeplabv3plus import DeepLabV3PlusSettings
 from gliascope.models.first_weights import load_first_weights
@@ -39,6 +40,8 @@ __all__ = [
     "AttentionUNetSettings",
     "Backbone",
     "BackboneSettings",
+    "BackboneUNet",
+    "BackboneUNetSettings",
     "CicekUNet",
     "CicekUNetSettings",
     "ClassicUNet",
@@ -80,6 +83,7 @@ AnyNetwork = (
     | CicekUNetSettings
     | VNetSettings
     | DeepLabV3PlusSettings
+    | BackboneUNetSettings
     | ResidualUNetSettings
     | UNetPlusPlusSettings
     | SegResNetSettings

@@ -117,14 +117,10 @@ def build_features(settings: BackboneSettings, in_channels: int, **loading: Any)
         ConfigError: timm has no network of that name, or it cannot be built at that size.
         MachineError: timm is missing.
     """
-    require("timm")
+    check_timm(settings.backbone)
     import timm
 
     name = settings.backbone
-    if not timm.is_model(name):
-        near = timm.list_models(f"{name.split('_')[0]}*")[:8]
-        hint = f"Near: {', '.join(near)}." if near else "Give a name that timm.list_models() returns."
-        raise ConfigError(f"network.backbone: timm has no network '{name}'", hint=hint, code="E_BACKBONE")
     known = timm.get_pretrained_cfg(name)
     if known is not None and known.fixed_input_size:
         loading["img_size"] = settings.image
@@ -135,6 +131,22 @@ def build_features(settings: BackboneSettings, in_channels: int, **loading: Any)
         cause = f"network.backbone: '{name}' cannot take pictures of {settings.image} pixels ({fault})"
         raise ConfigError(cause, hint="Choose another network.image or backbone.", code="E_BACKBONE") from None
     return features
+
+
+def check_timm(name: str) -> None:
+    """Check that timm is here and has a network of that name.
+
+    Raises:
+        ConfigError: It has none; the hint lists near names.
+        MachineError: timm is missing.
+    """
+    require("timm")
+    import timm
+
+    if not timm.is_model(name):
+        near = timm.list_models(f"{name.split('_', maxsplit=1)[0]}*")[:8]
+        hint = f"Near: {', '.join(near)}." if near else "Give a name that timm.list_models() returns."
+        raise ConfigError(f"network.backbone: timm has no network '{name}'", hint=hint, code="E_BACKBONE")
 
 
 def _try_size(features: nn.Module, in_channels: int, side: int) -> None:

@@ -8,6 +8,8 @@ Source:
 """
 
 import hashlib
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from safetensors import SafetensorError
@@ -16,6 +18,7 @@ from torch import Tensor, nn
 
 from gliascope.errors import ConfigError, MachineError, ModelError, counted
 from gliascope.models.backbone import Backbone, BackboneSettings, build_features
+from gliascope.models.backbone_unet import BackboneUNet, BackboneUNetSettings, build_pyramid
 from gliascope.models.deeplabv3plus import DeepLabV3PlusSettings
 from gliascope.models.library import LibraryNetwork
 from gliascope.settings import Settings
@@ -39,13 +42,20 @@ def load_first_weights(network: nn.Module, settings: Settings) -> str:
         MachineError: ImageNet weights cannot be downloaded.
     """
     if isinstance(network, Backbone) and isinstance(settings, BackboneSettings):
-        return "random" if settings.pretrained == "none" else _into_backbone(network, settings)
+        build = partial(build_features, settings, network.expected[0])
+        return "random" if settings.pretrained == "none" else _into_timm(network.features, settings, build)
+    if isinstance(network, BackboneUNet) and isinstance(settings, BackboneUNetSettings):
+        build = partial(build_pyramid, settings, network.in_channels)
+        return "random" if settings.pretrained == "none" else _into_timm(network.features, settings, build)
     if isinstance(network, LibraryNetwork) and isinstance(settings, DeepLabV3PlusSettings):
         return "random" if settings.pretrained == "none" else _into_encoder(network, settings)
     return "random"
 
 
-def _into_backbone(network: Backbone, settings: BackboneSettings) -> str:
+def _into_timm(
+    features: nn.Module, settings: BackboneSettings | BackboneUNetSettings, build: Callable[..., nn.Module]
+) -> str:
+    """Load into the part that is timm's; ``build`` makes that part again with timm's own options."""
     import timm
 
     if settings.pretrained == "imagenet":
@@ -60,17 +70,17 @@ def _into_backbone(network: Backbone, settings: BackboneSettings) -> str:
     given = _read(file)
     own = _part(given, "features.")
     if own:  # of a model folder of ours
-        _load(network.features, own, file)
+        _load(features, own, file)
         return words
-    expected = network.features.state_dict()
+    expected = features.state_dict()
     _check(file, missing=[name for name in expected if name not in given], reshaped=[])
     try:  # timm fits the first convolution to the channels and the position embedding to the size
         loading = {"pretrained": True, "pretrained_cfg_overlay": {"state_dict": given}}
-        filled = build_features(settings, network.expected[0], **loading).state_dict()
+        filled = build(**loading).state_dict()
     except RuntimeError as fault:
         reasons = [line.strip() for line in str(fault).splitlines() if line.strip()]
         raise ModelError(f"does not fit: {' '.join(reasons[:4])[:300]}", file=file, code="E_WEIGHTS") from None
-    network.features.load_state_dict(filled)
+    features.load_state_dict(filled)
     return words
 
 
