@@ -90,6 +90,16 @@ def test_a_picture_gets_a_class_or_a_reason() -> None:
     assert (answer.label in TUMOR_CLASSES) != bool(answer.reason)
 
 
+def test_of_what_is_no_brain_the_contrast_is_not_doubted() -> None:
+    noise = np.random.default_rng(4).uniform(0, 255, (1, 64, 64)).astype(np.float32)
+    answer = gliascope.predict(Scan(noise, ("gray",), Grid((64, 64))))
+    assert answer.classification is not None
+    assert answer.classification.foreign
+    assert answer.choice is not None
+    assert answer.choice.notices, "a gray picture does not say its contrast"
+    assert not set(answer.choice.notices) & set(answer.notices)
+
+
 def test_the_package_lists_them() -> None:
     root = Path(str(gliascope.__file__)).parent
     assert all(folder.parent == root / "zoo" for folder in MODELS.values())

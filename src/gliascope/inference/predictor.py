@@ -5,9 +5,12 @@ Read ``Predictor.predict`` first; ``workflow.predict`` is what calls it for file
 
 import itertools
 import math
+import os
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +36,9 @@ Array = NDArray[np.float32]
 
 PICTURES_PER_PASS = 16
 """Pictures that a classifier sees at once. Each gets the answer that it gets alone."""
+
+PREPARED_AT_ONCE = min(4, os.cpu_count() or 1)
+"""Of them are prepared at the same time."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,7 +129,8 @@ class Predictor:
         """
         if self.parts.target is not None or self.dimensions != 2:
             return [tried(self.predict, scan) for scan in scans]
-        ready = [tried(self._prepared, scan) for scan in scans]
+        with ThreadPoolExecutor(PREPARED_AT_ONCE) as pool:
+            ready = list(pool.map(partial(tried, self._prepared), scans))
         answers: dict[int, Segmentation | Classification | GliascopeError] = {}
         by_shape: dict[tuple[int, ...], list[tuple[int, _Ready]]] = {}
         for number, each in enumerate(ready):

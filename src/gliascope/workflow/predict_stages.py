@@ -32,12 +32,21 @@ Windows = Callable[[int, int], None]
 
 @dataclass(frozen=True, eq=False)
 class ReadCase:
-    """A case whose scan is in memory; ``seconds`` is what reading took, hashes included."""
+    """A case whose scan is in memory.
+
+    Args:
+        case: What was read.
+        scan: What it holds.
+        inputs: Its files by hash.
+        seconds: What reading took, hashes included.
+        answerer: What answers for it, or why nothing does; None: not looked for yet.
+    """
 
     case: Case
     scan: Scan
     inputs: tuple[InputFile, ...] = ()
     seconds: float | None = None
+    answerer: Answerer | GliascopeError | None = None
 
 
 @dataclass(frozen=True)
@@ -86,7 +95,7 @@ class Stages:
     windows: Windows | None = None
 
     def read(self, task: tuple[Case, Path]) -> ReadCase | Kept | Failed:
-        """Read a case, unless it is complete already or its place is taken."""
+        """Read a case and find what answers for it, unless it is complete already or its place is taken."""
         case, root = task
         folder = self.output / case.id
         try:
@@ -96,7 +105,8 @@ class Stages:
             atomic.check_place(folder, overwrite=True, mark=FACTS_FILE)
             if folder.exists() and not self.overwrite:
                 raise UsageError("holds another result", file=folder, hint="Add --overwrite.", code="E_EXISTS")
-            return read_case(case, root)
+            item = read_case(case, root)
+            return replace(item, answerer=tried(partial(_answerer, self.models), item))
         except GliascopeError as fault:
             return Failed(case, fault)
 
@@ -170,7 +180,7 @@ def predictions(
     windows: Windows | None = None,
 ) -> list[Prediction | GliascopeError]:
     """Return the prediction of every case, or why there is none; those that one predictor answers go together."""
-    answerers = [tried(partial(_answerer, models), item) for item in read]
+    answerers = [item.answerer or tried(partial(_answerer, models), item) for item in read]
     results: dict[int, Prediction | GliascopeError] = {}
     together: list[list[tuple[int, Answerer]]] = []
     for number, answerer in enumerate(answerers):
@@ -212,6 +222,8 @@ def _prediction(
     timing = dict(result.timing_s)
     if item.seconds is not None:
         timing = {"read": item.seconds, **timing, "total": item.seconds + sum(timing.values())}
+    foreign = getattr(getattr(result, "classification", result), "foreign", False)
+    unlike = () if foreign else answerer.notices  # of what is no brain MRI, its contrast need not be doubted
     return Prediction(
         case=item.case.id,
         scan=item.scan,
@@ -220,7 +232,7 @@ def _prediction(
         inputs=item.inputs,
         options=options.lasting(),
         engine=engine_of(answerer.predictor),
-        notices=(*notices, *item.scan.notices, *answerer.notices, *result.notices),
+        notices=(*notices, *item.scan.notices, *unlike, *result.notices),
         choice=answerer.choice,
         timing_s=timing,
     )
