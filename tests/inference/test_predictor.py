@@ -187,6 +187,17 @@ def test_mirroring_averages_and_changes_nothing_that_is_symmetric(make_model: Ma
     np.testing.assert_allclose(mirrored.probabilities, plain.probabilities, atol=1e-6)
 
 
+def test_left_and_right_alone_are_turned_round(make_model: MakeModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    predictor = Predictor(make_model(3, inference={"mirror": True}))
+    places = np.arange(1, 9, dtype=np.float32) / 10
+    image = np.full((1, 8, 8, 8), 1.0, np.float32)
+    for axis, expected in ((0, np.full(8, places.mean())), (1, places), (2, places)):
+        ramp = np.expand_dims(places, [n for n in range(5) if n != axis + 2])
+        monkeypatch.setattr(predictor, "_run", lambda batch, ramp=ramp: batch * ramp)
+        found = np.moveaxis(predictor.answer(image)[0], axis, 0)[:, 0, 0]
+        np.testing.assert_allclose(found, expected, atol=1e-6)
+
+
 # --- classification ----------------------------------------------------------------------------------------------
 
 CLASSES = ("glioma", "meningioma", "pituitary", "no_tumor")

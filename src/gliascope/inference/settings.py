@@ -17,8 +17,8 @@ class InferenceSettings(Settings):
     min_component_voxels: int = Field(default=0, ge=0)
     """Connected parts of a region with fewer voxels are removed; 0 and 1 keep all."""
     mirror: bool = False
-    """Average the probabilities over every flip of the network's axes: 4 passes in 2-D, 8 in 3-D. Classifiers: over the
-    picture and its left-right mirror image."""
+    """Average the probabilities over the image and its left-right mirror image, in two passes. No other axis is turned
+    round: upside down a head is no head, and networks that never saw one so get worse by it."""
     divisor: PositiveInt = 1
     """With no window, the prepared image is padded to a multiple of it."""
     batch_size: PositiveInt | None = None
