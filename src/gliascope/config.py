@@ -5,6 +5,7 @@ none. A system recipe combines other recipes (a vote, a cascade). The resolved s
 and the model folder. To add an experiment, add one file to ``recipes/``.
 """
 
+import re
 import tomllib
 from collections.abc import Iterable
 from importlib import resources
@@ -263,8 +264,12 @@ def _recipe_text(recipe: str | Path) -> tuple[str, str]:
     return resources.files("gliascope.recipes").joinpath(f"{recipe}.toml").read_text(encoding="utf-8"), f"{recipe}.toml"
 
 
+_BARE = re.compile(r"[\w~./\\:-]+")
+"""Words, names of files and paths, which need no quotes after ``--set``."""
+
+
 def _override(tree: dict[str, Any], override: str) -> None:
-    """Put one ``a.b=value`` into the tree; a bare word counts as text."""
+    """Put one ``a.b=value`` into the tree; a bare word or path counts as text."""
     path, sign, value = override.partition("=")
     keys = [key.strip() for key in path.split(".")]
     if not sign or not all(keys):
@@ -272,7 +277,7 @@ def _override(tree: dict[str, Any], override: str) -> None:
     try:
         parsed = tomllib.loads(f"value = {value}")["value"]
     except tomllib.TOMLDecodeError:
-        if not value.replace("-", "").replace("_", "").isalnum():
+        if not _BARE.fullmatch(value):
             hint = f"Quote texts: --set {path.strip()}='\"{value}\"'."
             raise ConfigError(f"'{value}' is no TOML value", hint=hint, code="E_SET") from None
         parsed = value
