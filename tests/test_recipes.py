@@ -34,12 +34,11 @@ MIDDLE = """plan.steps=[
 UNET = ("network.width=2", MIDDLE)
 PATCHES = (*UNET, "training.patch_size=[16, 16, 16]")
 LGG = ("network.width=2", 'plan.steps=[{ name = "resize", size = [32, 32] }, { name = "fixed_range" }]')
+ENCODER = ("network.backbone=test_efficientnet", "network.widths=[4, 4, 4, 4]", "network.shrink=1")
 BACKBONE = (
     *("network.backbone=test_resnet", "network.image=32", "network.hidden=4"),  # timm's smallest
     'plan.steps=[{ name = "resize", size = [32, 32] }, { name = "fixed_range" }]',
 )
-
-SHALLOW = ("network.width=2", "network.widest=4", "network.depth=2")
 
 SMALL: dict[str, tuple[str, ...]] = {
     "brats-unet3d": ("network.width=2", 'plan.steps=[{ name = "crop_center", size = [16, 16, 16] }]'),
@@ -50,7 +49,7 @@ SMALL: dict[str, tuple[str, ...]] = {
         *("network.width=2", "network.widest=4", "network.depth=1"),
         'plan.steps=[{ name = "crop_head" }, { name = "z_score", within = "head" }, { name = "resize", size = [24] }]',
     ),
-    "lgg-flair": SHALLOW,
+    "lgg-flair": (*ENCODER, 'plan.steps=[{ name = "resize", size = [32, 32, 18] }, { name = "z_score" }]'),
     "lgg-unet2d": ("network.width=2",),
     "mri-4class": BACKBONE,
     "s0-unet2d-model1": UNET,
@@ -74,7 +73,7 @@ SMALL: dict[str, tuple[str, ...]] = {
     "s3-inceptionresnetv2": BACKBONE,
     "s3-unet": LGG,
     "s3-deeplabv3plus": (*LGG, "network.encoder=resnet18", "network.width=8"),
-    "t1c-tumor": (*SHALLOW, 'plan.steps=[{ name = "resize", size = [48, 48] }, { name = "z_score" }]'),
+    "t1c-tumor": (*ENCODER, 'plan.steps=[{ name = "resize", size = [32, 32] }, { name = "z_score" }]'),
     "s4-vnet-flair": PATCHES,
     "s4-unet3d-t1c-t2-flair": PATCHES,
     "s4-unet3d-flair-dice-tversky": PATCHES,
