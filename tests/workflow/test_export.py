@@ -185,6 +185,15 @@ def test_weights_that_rounding_would_move_stay_float32(tmp_path: Path, monkeypat
     ).stat().st_size
 
 
+def test_weights_of_16_bit_stay_what_they_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(export, "ROUNDING_TOLERANCE", 1e-6)
+    model = save_untrained(tmp_path / "model", "2d")
+    rounded = save_model(tmp_path / "half", model.weights(), model.facts, "# Untrained\n", half=True)
+    parity = export_model(rounded)["parity"]
+    assert parity["weights"] == "fp16"
+    assert parity["fp32"]["max_difference"] <= 1e-6
+
+
 def test_own_images_are_compared_too(tmp_path: Path) -> None:
     images = [np.ones((1, 20, 100), np.float32), np.zeros((1, 64, 64), np.float32)]
     plain = export_model(save_untrained(tmp_path / "a", "2d"))

@@ -5,11 +5,16 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from gliascope.errors import MachineError, ModelError
 from gliascope.inference.openvino_backend import load_openvino
 
 if TYPE_CHECKING:
     from torch import nn
+
+LARGE = 1024
+"""Constants with fewer values are factors, offsets and sizes; they stay as they are."""
 
 
 def to_openvino(network: "nn.Module", shape: tuple[int, ...]) -> Any:  # noqa: ANN401 - an OpenVINO model
@@ -41,6 +46,41 @@ def to_openvino(network: "nn.Module", shape: tuple[int, ...]) -> Any:  # noqa: A
     model.input(0).set_names({"image"})
     model.output(0).set_names({"logits"})
     return model
+
+
+def store_in_16_bit(model: Any) -> bool:  # noqa: ANN401 - an OpenVINO model
+    """Store in 16 bit what they hold exactly, such as weights that were rounded before; the model computes as before.
+
+    OpenVINO's own compression rounds every constant, also the small factors and offsets that it makes of running
+    statistics, and a network may be sensitive to those.
+
+    Args:
+        model: As ``to_openvino`` returns it; changed in place.
+
+    Returns:
+        Whether every constant of ``LARGE`` values or more is held so.
+    """
+    load_openvino()
+    import openvino
+    from openvino import opset13
+
+    whole = True
+    for node in model.get_ops():
+        if node.get_type_name() != "Constant" or node.get_element_type() != openvino.Type.f32:
+            continue
+        values = node.data
+        if values.size < LARGE:
+            continue
+        with np.errstate(over="ignore"):
+            halves = values.astype(np.float16)
+        if not np.array_equal(halves.astype(np.float32), values):
+            whole = False
+            continue
+        single = opset13.convert(opset13.constant(halves), "f32")
+        single.set_friendly_name(f"{node.get_friendly_name()}/single")
+        node.output(0).replace(single.output(0))
+    model.validate_nodes_and_infer_types()
+    return whole
 
 
 def to_onnx(network: "nn.Module", shape: tuple[int, ...], file: Path) -> None:

@@ -145,14 +145,16 @@ class _Probes:
 
 
 def _export_openvino(scratch: Path, network: "nn.Module", probes: _Probes) -> tuple[dict[str, Path], dict[str, Any]]:
-    from gliascope.inference.conversion import to_openvino
+    from gliascope.inference.conversion import store_in_16_bit, to_openvino
 
     openvino = load_openvino()
     converted = to_openvino(network, probes.shape)
     parity = conversion = probes.check_conversion(probes.compiled(converted, "f32"), "OpenVINO")
-    weights = "fp16"
-    file = scratch / "half.xml"
-    openvino.save_model(converted, str(file), compress_to_fp16=True)
+    weights, file = "fp16", scratch / "half.xml"
+    if store_in_16_bit(converted):
+        openvino.save_model(converted, str(file), compress_to_fp16=False)
+    else:
+        openvino.save_model(converted, str(file), compress_to_fp16=True)
     rounded = probes.compare(probes.compiled(openvino_core().read_model(str(file)), "f32"), probes.judged)
     if rounded.max_difference <= ROUNDING_TOLERANCE and _masks_agree(rounded):
         parity = rounded
