@@ -13,7 +13,7 @@ from gliascope.inference.openvino_backend import load_openvino
 if TYPE_CHECKING:
     from torch import nn
 
-LARGE = 1024
+LARGE = 4096
 """Constants with fewer values are factors, offsets and sizes; they stay as they are."""
 
 
