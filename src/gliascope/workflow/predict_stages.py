@@ -180,7 +180,7 @@ def predictions(
     windows: Windows | None = None,
 ) -> list[Prediction | GliascopeError]:
     """Return the prediction of every case, or why there is none; those that one predictor answers go together."""
-    answerers = [item.answerer or tried(partial(_answerer, models), item) for item in read]
+    answerers = [tried(partial(_answerer, models), item) if item.answerer is None else item.answerer for item in read]
     results: dict[int, Prediction | GliascopeError] = {}
     together: list[list[tuple[int, Answerer]]] = []
     for number, answerer in enumerate(answerers):
