@@ -13,9 +13,6 @@ from gliascope.inference.openvino_backend import load_openvino
 if TYPE_CHECKING:
     from torch import nn
 
-LARGE = 4096
-"""Constants with fewer values are factors, offsets and sizes; they stay as they are."""
-
 
 def to_openvino(network: "nn.Module", shape: tuple[int, ...]) -> Any:  # noqa: ANN401 - an OpenVINO model
     """Return the network as an OpenVINO model, float32, with a free batch and free spatial sizes.
@@ -58,29 +55,29 @@ def store_in_16_bit(model: Any) -> bool:  # noqa: ANN401 - an OpenVINO model
         model: As ``to_openvino`` returns it; changed in place.
 
     Returns:
-        Whether every constant of ``LARGE`` values or more is held so.
+        Whether all its weights are held so. What has one value per channel is a factor or an offset, and stays.
     """
     load_openvino()
     import openvino
     from openvino import opset13
 
-    whole = True
+    kept: list[bool] = []
     for node in model.get_ops():
         if node.get_type_name() != "Constant" or node.get_element_type() != openvino.Type.f32:
             continue
         values = node.data
-        if values.size < LARGE:
+        if sum(length > 1 for length in values.shape) < 2:
             continue
         with np.errstate(over="ignore"):
             halves = values.astype(np.float16)
-        if not np.array_equal(halves.astype(np.float32), values):
-            whole = False
+        kept.append(np.array_equal(halves.astype(np.float32), values))
+        if not kept[-1]:
             continue
         single = opset13.convert(opset13.constant(halves), "f32")
         single.set_friendly_name(f"{node.get_friendly_name()}/single")
         node.output(0).replace(single.output(0))
     model.validate_nodes_and_infer_types()
-    return whole
+    return bool(kept) and all(kept)
 
 
 def to_onnx(network: "nn.Module", shape: tuple[int, ...], file: Path) -> None:
