@@ -36,8 +36,8 @@ Array = NDArray[np.float32]
 PICTURES_PER_PASS = 16
 """Pictures that a classifier sees at once. Each gets the answer that it gets alone."""
 
-PREPARED_AT_ONCE = min(4, os.cpu_count() or 1)
-"""Of them are prepared at the same time."""
+PREPARED_AT_ONCE = 4
+"""Of them are prepared at the same time at most, and never more than there are threads."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,6 +86,7 @@ class Predictor:
         """Channels it reads, by name."""
         self.gate = self.parts.gate if gate else None
         """Tells what is no brain MRI; None: nothing does."""
+        self._threads = threads or os.cpu_count() or 1
         self.backend: Backend = open_backend(
             self.folder, backend=backend, device=device, threads=threads, precision=precision
         )
@@ -128,7 +129,7 @@ class Predictor:
         """
         if self.parts.target is not None or self.dimensions != 2:
             return [tried(self.predict, scan) for scan in scans]
-        with ThreadPoolExecutor(PREPARED_AT_ONCE) as pool:
+        with ThreadPoolExecutor(min(PREPARED_AT_ONCE, self._threads)) as pool:
             ready = list(pool.map(partial(tried, self._prepared), scans))
         answers: dict[int, Segmentation | Classification | GliascopeError] = {}
         by_shape: dict[tuple[int, ...], list[tuple[int, _Ready]]] = {}

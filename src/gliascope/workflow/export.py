@@ -151,10 +151,7 @@ def _export_openvino(scratch: Path, network: "nn.Module", probes: _Probes) -> tu
     converted = to_openvino(network, probes.shape)
     parity = conversion = probes.check_conversion(probes.compiled(converted, "f32"), "OpenVINO")
     weights, file = "fp16", scratch / "half.xml"
-    if store_in_16_bit(converted):
-        openvino.save_model(converted, str(file), compress_to_fp16=False)
-    else:
-        openvino.save_model(converted, str(file), compress_to_fp16=True)
+    openvino.save_model(converted, str(file), compress_to_fp16=not store_in_16_bit(converted))
     rounded = probes.compare(probes.compiled(openvino_core().read_model(str(file)), "f32"), probes.judged)
     if rounded.max_difference <= ROUNDING_TOLERANCE and _masks_agree(rounded):
         parity = rounded

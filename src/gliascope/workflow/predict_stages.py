@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from gliascope.case import Case, Picture
 from gliascope.errors import GliascopeError, InputError, ModelError, Notice, UsageError
 from gliascope.files import atomic
-from gliascope.inference.answers import tried
+from gliascope.inference.answers import Classification, tried
+from gliascope.inference.cascade import CascadeAnswer
 from gliascope.inference.predictor import PICTURES_PER_PASS
 from gliascope.report.tiles import tile
 from gliascope.scan import Scan
@@ -222,7 +223,8 @@ def _prediction(
     timing = dict(result.timing_s)
     if item.seconds is not None:
         timing = {"read": item.seconds, **timing, "total": item.seconds + sum(timing.values())}
-    foreign = getattr(getattr(result, "classification", result), "foreign", False)
+    classification = result.classification if isinstance(result, CascadeAnswer) else result
+    foreign = isinstance(classification, Classification) and classification.foreign
     unlike = () if foreign else answerer.notices  # of what is no brain MRI, its contrast need not be doubted
     return Prediction(
         case=item.case.id,
