@@ -47,9 +47,9 @@ def test_a_diameter_does_not_leave_its_slice() -> None:
 
 def test_large_masks_are_fast() -> None:
     mask = np.ones((240, 240, 155), dtype=np.bool_)
-    started = time.perf_counter()
+    started = time.process_time()
     assert max_diameter_mm(mask, (1.0, 1.0)) == pytest.approx(239 * math.sqrt(2))
-    assert time.perf_counter() - started < 2.0
+    assert time.process_time() - started < 2.0
 
 
 def volume(spacing: tuple[float, float, float] | None) -> LabelMap:

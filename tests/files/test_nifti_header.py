@@ -67,10 +67,10 @@ def test_other_content(tmp_path: Path, content: bytes, words: str) -> None:  # f
     ],
 )
 def test_impossible_headers(nifti_file: MakeFile, volume: Volume, fields: dict[str, Any], code: str) -> None:
-    start = time.monotonic()
+    start = time.process_time()
     assert refusal(nifti_file("a.nii", volume, **fields)).code == code
     assert refusal(nifti_file("a.nii.gz", volume, **fields)).code == code
-    assert time.monotonic() - start < 2
+    assert time.process_time() - start < 2
 
 
 def with_extension(data: bytes, size: int, content: bytes) -> bytes:

@@ -112,9 +112,9 @@ def test_a_bomb_is_left_early(nifti_bytes: Callable[..., bytes], volume: Volume,
     zeros = gzip.compress(bytes(64 << 20), compresslevel=9)
     path = tmp_path / "bomb.nii.gz"
     path.write_bytes(gzip.compress(nifti_bytes(volume)) + zeros * 32)
-    before, start = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.monotonic()
+    before, start = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.process_time()
     assert code_of(path) == "E_TRAILING"
-    assert time.monotonic() - start < 2
+    assert time.process_time() - start < 2
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 64 << 10
 
 

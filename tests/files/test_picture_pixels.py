@@ -208,9 +208,9 @@ def png(width: int, height: int, *, extra: bytes = b"", rows: bytes = b"") -> by
 @pytest.mark.parametrize("side", [60_000, 10_000, 8_100])
 def test_gigapixels_are_refused_before_they_are_unpacked(tmp_path: Path, side: int) -> None:  # fault 89
     (tmp_path / "a.png").write_bytes(png(side, side))
-    start = time.monotonic()
+    start = time.process_time()
     assert refusal(tmp_path / "a.png").code == "E_TOO_LARGE"
-    assert time.monotonic() - start < 1
+    assert time.process_time() - start < 1
 
 
 @pytest.mark.parametrize("kind", [b"zTXt", b"iTXt"])
