@@ -1,6 +1,6 @@
 """From INPUT to mask and page: find the cases, predict each, write each folder whole."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from gliascope.workflow.predict_stages import Done, Failed, Kept, ReadCase, Stag
 from gliascope.workflow.predict_work import find_work
 from gliascope.workflow.prediction import Prediction
 from gliascope.workflow.progress import ProgressCallback, silent
+from gliascope.workflow.shares import Call, Shares, shares_of
 
 __all__ = ["PredictOptions", "predict", "predict_batch"]
 
@@ -94,8 +95,12 @@ def predict_batch(
     output.mkdir(parents=True, exist_ok=True)
     done, kept = [], []
     pictures: dict[str, NDArray[np.uint8]] = {}
+    shares = None
+    if (number_of_shares := 1 if isinstance(inputs, Mapping) else shares_of(work, options)) > 1:
+        call = Call(tuple(str(path) for path in inputs), str(output), options, overwrite)
+        shares = Shares(call, number_of_shares)
     progress("predict", 0, len(work))
-    with closing(Overlap(stages.read, stages.answer, stages.write, size_of).run(work)) as results:
+    with closing(_results(stages, work, shares)) as results:
         for number, result in enumerate(results, start=1):
             match result:
                 case Kept(facts):
@@ -110,11 +115,26 @@ def predict_batch(
             progress("predict", number, len(work))
     if not done and not kept:
         raise all_failed(failed, errors)
-    batch = Batch(output, tuple(done), tuple(kept), tuple(failed), notices, pictures)
+    noticed = notices if shares is None else (*notices, *shares.notices)
+    batch = Batch(output, tuple(done), tuple(kept), tuple(failed), noticed, pictures)
     write_table(batch)
     if several:
         write_index(batch)
     return batch
+
+
+def _results(
+    stages: Stages, work: Sequence[tuple[Case, Path]], shares: Shares | None
+) -> Generator[Done | Kept | Failed, None, None]:
+    """Yield what became of every case; what the shares did not finish is done here."""
+    rest = {case.id: (case, root) for case, root in work}
+    if shares is not None:
+        with closing(shares.results()) as finished:
+            for result in finished:
+                del rest[result.facts["case"]]
+                yield result
+    with closing(Overlap(stages.read, stages.answer, stages.write, size_of).run(rest.values())) as results:
+        yield from results
 
 
 def _only(options: PredictOptions, read: Callable[[], ReadCase], notices: tuple[Notice, ...] = ()) -> Prediction:
