@@ -161,6 +161,8 @@ def test_figures_stand_side_by_side_and_nothing_is_done_twice(
     vote = entry(found, "vote")
     assert vote["parameters"] == 2 * small["parameters"] < 2 * small["variants"][0]["parameters"]
     assert vote["figures"][0]["theirs"] is None
+    assert {(run["epochs"], run["epochs_asked"], run["cut"]) for run in vote["runs"]} == {(3, 3, False)}
+    assert (vote["same_data"], vote["same_split"]) == (True, False), "its members agree in that"
     assert entry(found, "elsewhere")["status"] == "no_data"
     places = ["small/source", "small/patient", "small/variants/wider/source"]
     places += ["other/source", "vote/source", "other/patient", "vote/patient"]

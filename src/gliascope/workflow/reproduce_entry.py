@@ -1,6 +1,6 @@
 """What a reproduction tells of one system: its data, runs and figures, and what went wrong."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +47,7 @@ def entry_of(experiment: Experiment, work: Work) -> tuple[dict[str, Any], Gliasc
     entry["figures"] = figure_facts(config, found)
     if found:
         entry["parameters"] = found[0].facts["network"]["parameters"]
-        entry |= _sameness(config.reported_cases, config.split.method, found) if isinstance(config, RunConfig) else {}
+        entry |= _sameness(experiment, found)
         entry["score"] = leading_score(config, found[0])
     return entry, fault
 
@@ -68,9 +68,18 @@ def _below(place: Path, root: Path) -> str:
     return place.relative_to(root).as_posix()
 
 
-def _sameness(reported: Mapping[Any, int], method: str, runs: Sequence[DoneRun]) -> dict[str, Any]:
-    """Say whether data and split are the source's: as many cases in all, and in each part of a split that is given."""
+def _sameness(experiment: Experiment, runs: Sequence[DoneRun]) -> dict[str, Any]:
+    """Say whether data and split are the source's: as many cases in all, and in each part of a split that is given.
+
+    A system's are those of its members, where they agree.
+    """
+    from gliascope.config import RunConfig
+
+    if not isinstance(experiment.config, RunConfig):
+        told = [_sameness(member, runs) for member in experiment.members()]
+        return told[0] if all(own == told[0] for own in told) else {}
     run = next((run for run in runs if run.division == "source"), None)
+    reported, method = experiment.config.reported_cases, experiment.config.split.method
     if run is None or not reported:
         return {}
     ours = run.facts["cases"]

@@ -29,6 +29,8 @@ def run_system(
 ) -> list[DoneRun]:
     """Join the runs of a system's members to a run of its own and score it; what is there already is kept.
 
+    Its epochs are those of the member with the fewest.
+
     Args:
         recipe: Name or TOML file.
         config: The system.
@@ -59,7 +61,9 @@ def run_system(
     score = _score_of(home)
     parts = dict.fromkeys(["test", *(own.part for own in config.reported)])
     evaluations = scored_parts(home, facts, parts, score, means=means, data=None, masks=config.combine == "cascade")
-    return [DoneRun(division, fold, home, facts, evaluations)]
+    shortest = min(members, key=lambda member: member.facts["epochs"]).facts
+    trained = {name: shortest[name] for name in ("epochs", "epochs_asked", "epochs_recipe")}
+    return [DoneRun(division, fold, home, {**facts, **trained}, evaluations)]
 
 
 def _finished(home: Path, members: Sequence[DoneRun], *, by_patient: bool) -> dict[str, Any] | None:
