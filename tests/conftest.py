@@ -44,7 +44,8 @@ def _no_network(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True)
 def _own_signals() -> Iterator[None]:
-    """Undo the handler of a command line that ran in this process."""
+    """Undo the handler of a command line that ran in this process; take Ctrl-C also where a shell set it to nothing."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     before = signal.getsignal(signal.SIGTERM)
     yield
     signal.signal(signal.SIGTERM, before)
