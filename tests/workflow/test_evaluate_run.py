@@ -11,12 +11,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from gliascope.case import Case, Picture
 from gliascope.checkpoint import ModelFolder, extend_model, load_model
 from gliascope.datasets.lgg import LggSettings
 from gliascope.datasets.phantom_layouts import write_layout
 from gliascope.datasets.split_table import split_table
-from gliascope.errors import UsageError
+from gliascope.errors import InputError, UsageError
 from gliascope.workflow.evaluate import evaluate
+from gliascope.workflow.evaluate_run import told_in_full
 from gliascope.workflow.run_folder import LOOKS_FILE, MODEL_FOLDER, RUN_FILE
 from gliascope.workflow.train import TrainedRun
 
@@ -154,3 +156,15 @@ def test_the_recipe_says_the_size_of_its_pixels(tmp_path: Path, make_model: Make
     assert facts["summary"]["tumor"]["hd"]["n"] > 0
     given = evaluate(run, spacing_mm=(2.0, 2.0)).facts
     assert given["summary"]["tumor"]["hd"]["mean"] == 2 * facts["summary"]["tumor"]["hd"]["mean"]
+
+
+def test_cases_with_partial_labels_are_left_out(tmp_path: Path) -> None:
+    whole = Case("a", Picture(tmp_path / "a.png"))
+    part = Case("b", Picture(tmp_path / "b.png"), known={"WT": "tumor"})
+    assert told_in_full((whole,), tmp_path, "train") == ((whole,), ())
+    kept, (notice,) = told_in_full((part, whole, part), tmp_path, "train")
+    assert kept == (whole,)
+    assert (notice.code, notice.text.split(":")[0]) == ("W_PARTIAL_LABELS", "2 of 3 train cases are left out")
+    with pytest.raises(InputError, match="all train cases") as caught:
+        told_in_full((part,), tmp_path, "train")
+    assert caught.value.code == "E_PARTIAL_LABELS"

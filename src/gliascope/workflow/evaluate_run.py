@@ -69,6 +69,8 @@ def evaluate_run(
         refuse_mask_options(protocol, tolerance_mm, spacing_mm, with_tumor=with_tumor)
         scored, gallery = _classify_cases(predictor, cases, part, part_notices, progress, given=given)
     else:
+        cases, partly = told_in_full(cases, run, split)
+        part_notices += partly
         scores = MaskScores(protocol, tolerance_mm, spacing_mm or _spacing_of_recipe(run), with_tumor)
         scored, gallery = _segment_cases(
             *(predictor, cases, part, part_notices, progress), scores=scores, mistakes=mistakes, given=given
@@ -129,6 +131,21 @@ def cases_of_run(
         text = f"The {split} cases are not the files that stood here when the run was trained."
         notices.append(Notice("W_DATA_CHANGED", "", text))
     return known[split], tuple(notices)
+
+
+def told_in_full(cases: tuple[Case, ...], run: Path, split: str) -> tuple[tuple[Case, ...], tuple[Notice, ...]]:
+    """Leave out cases whose masks tell of some regions only, for those of the others are neither right nor wrong.
+
+    Raises:
+        InputError: None is left.
+    """
+    whole = tuple(case for case in cases if case.known is None)
+    partly = len(cases) - len(whole)
+    if not whole:
+        cause = f"masks of all {split} cases tell of some regions only"
+        raise InputError(cause, file=run, hint="Choose another part with --split.", code="E_PARTIAL_LABELS")
+    text = f"{partly} of {len(cases)} {split} cases are left out: their masks tell of some regions only."
+    return whole, (Notice("W_PARTIAL_LABELS", "", text),) if partly else ()
 
 
 def _predicted(predictor: AnyPredictor, case: Case, scan: Scan) -> Segmentation | Classification | CascadeAnswer:
