@@ -50,6 +50,21 @@ def test_a_head_in_noise_is_found_with_its_holes(shape: tuple[int, ...]) -> None
     np.testing.assert_array_equal(head_mask(array), head)
 
 
+def test_a_skull_that_is_open_below_holds_the_brain() -> None:
+    skull = np.repeat((ball((40, 44), 15.0) & ~ball((40, 44), 12.0))[..., np.newaxis], 8, axis=-1)
+    array = RNG.uniform(1.0, 20.0, (1, *skull.shape)).astype(np.float32)
+    array[0, skull] += 200.0
+    inside = np.repeat(ball((40, 44), 15.0)[..., np.newaxis], 8, axis=-1)
+    np.testing.assert_array_equal(head_mask(array), inside)
+
+
+def test_a_canal_through_the_head_stays_open() -> None:
+    head = np.repeat((ball((40, 44), 15.0) & ~ball((40, 44), 5.0))[..., np.newaxis], 8, axis=-1)
+    array = RNG.uniform(1.0, 20.0, (1, *head.shape)).astype(np.float32)
+    array[0, head] += 200.0
+    np.testing.assert_array_equal(head_mask(array), head)
+
+
 def test_the_order_of_the_channels_does_not_matter() -> None:
     array = RNG.uniform(1.0, 20.0, (3, 16, 16)).astype(np.float32)
     array[1, 4:12, 4:12] += 100.0

@@ -14,6 +14,10 @@ pictures with a black background, whose zeros are noisy, 3 to 46 %."""
 SPECK_SHARE = 0.01
 """Components below this share of the largest one are noise (JPEG ringing, stray voxels)."""
 
+HOLLOW = 1.5
+"""Filled slice by slice, heads grow by a fifth (95 patients of LGG: at most 1.4 times). More means that only skull and
+scalp were bright enough, a shell that is open below."""
+
 OTSU_BINS = 256
 BRIGHT_PERCENTILE = 99.5
 
@@ -22,7 +26,8 @@ def head_mask(array: NDArray[np.float32]) -> NDArray[np.bool_]:
     """Find the head, or the brain where the skull has been stripped.
 
     Where the background has been set to exactly 0, the head is what is not 0 in any channel, without specks. Elsewhere
-    it is what lies above Otsu's threshold of the channels' mean: the largest component, with its holes filled.
+    it is what lies above Otsu's threshold of the channels' mean: the largest component, with its holes filled, and
+    what each slice encloses where that is much more.
 
     Args:
         array: Intensities as read, shape ``(C, I, J, K)`` or ``(C, I, J)``; the channel order does not matter.
@@ -45,7 +50,7 @@ def head_mask(array: NDArray[np.float32]) -> NDArray[np.bool_]:
         return mask
     gray = _mean_channel(array)
     bright = gray > _otsu_threshold(gray)
-    return _filled(_largest(bright))
+    return _closed(_filled(_largest(bright)))
 
 
 def is_stripped(array: NDArray[np.float32]) -> bool:
@@ -138,3 +143,11 @@ def _filled(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
     outside[0] = False  # component 0 is the mask itself
     found: NDArray[np.bool_] = ~outside[components]
     return found
+
+
+def _closed(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Fill a volume slice by slice where it is a shell: its inside is no hole, as it opens at the first or last one."""
+    if mask.ndim == 2:
+        return mask
+    sliced = np.stack([_filled(mask[..., k]) for k in range(mask.shape[-1])], axis=-1)
+    return sliced if np.count_nonzero(sliced) > HOLLOW * np.count_nonzero(mask) else mask
