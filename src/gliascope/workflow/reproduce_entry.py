@@ -71,13 +71,14 @@ def _below(place: Path, root: Path) -> str:
 def _sameness(experiment: Experiment, runs: Sequence[DoneRun]) -> dict[str, Any]:
     """Say whether data and split are the source's: as many cases in all, and in each part of a split that is given.
 
-    A system's are those of its members, where they agree.
+    A vote's are those of its members, where they agree. Of a cascade nothing is said: each member has its own cases.
     """
     from gliascope.config import RunConfig
 
     if not isinstance(experiment.config, RunConfig):
-        told = [_sameness(member, runs) for member in experiment.members()]
-        return told[0] if all(own == told[0] for own in told) else {}
+        voters = experiment.members() if experiment.config.combine == "vote" else []
+        told = [_sameness(member, runs) for member in voters]
+        return told[0] if told and all(own == told[0] for own in told) else {}
     run = next((run for run in runs if run.division == "source"), None)
     reported, method = experiment.config.reported_cases, experiment.config.split.method
     if run is None or not reported:
