@@ -50,19 +50,21 @@ def test_a_head_in_noise_is_found_with_its_holes(shape: tuple[int, ...]) -> None
     np.testing.assert_array_equal(head_mask(array), head)
 
 
-def test_a_skull_that_is_open_below_holds_the_brain() -> None:
-    skull = np.repeat((ball((40, 44), 15.0) & ~ball((40, 44), 12.0))[..., np.newaxis], 8, axis=-1)
-    array = RNG.uniform(1.0, 20.0, (1, *skull.shape)).astype(np.float32)
-    array[0, skull] += 200.0
-    inside = np.repeat(ball((40, 44), 15.0)[..., np.newaxis], 8, axis=-1)
-    np.testing.assert_array_equal(head_mask(array), inside)
+def test_a_head_that_is_open_at_its_first_and_last_slice_holds_what_it_encloses() -> None:
+    for thickness in (3.0, 10.0):  # skull and scalp alone; a brain with a dark middle
+        bright = ball((40, 44), 15.0) & ~ball((40, 44), 15.0 - thickness)
+        array = RNG.uniform(1.0, 20.0, (1, 40, 44, 8)).astype(np.float32)
+        array[0, bright] += 200.0
+        head = np.repeat(ball((40, 44), 15.0)[..., np.newaxis], 8, axis=-1)
+        np.testing.assert_array_equal(head_mask(array), head)
 
 
-def test_a_canal_through_the_head_stays_open() -> None:
-    head = np.repeat((ball((40, 44), 15.0) & ~ball((40, 44), 5.0))[..., np.newaxis], 8, axis=-1)
-    array = RNG.uniform(1.0, 20.0, (1, *head.shape)).astype(np.float32)
-    array[0, head] += 200.0
-    np.testing.assert_array_equal(head_mask(array), head)
+def test_what_a_slice_leaves_open_is_ground() -> None:
+    bright = ball((40, 44), 15.0) & ~ball((40, 44), 12.0)
+    bright[:20, 22] = False  # a gap in the skull
+    array = RNG.uniform(1.0, 20.0, (1, 40, 44, 3)).astype(np.float32)
+    array[0, bright] += 200.0
+    np.testing.assert_array_equal(head_mask(array)[..., 1], bright)
 
 
 def test_the_order_of_the_channels_does_not_matter() -> None:

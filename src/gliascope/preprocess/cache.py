@@ -26,7 +26,7 @@ from gliascope.files import atomic
 from gliascope.preprocess.plan import Plan, Trace
 from gliascope.preprocess.targets import UNKNOWN, TargetSettings
 
-PREPROCESS_VERSION = 3
+PREPROCESS_VERSION = 4
 """Part of every entry's name; raise it when the arithmetic of a step or of a reader changes."""
 
 Layout = Literal["slices", "volume"]

@@ -14,10 +14,6 @@ pictures with a black background, whose zeros are noisy, 3 to 46 %."""
 SPECK_SHARE = 0.01
 """Components below this share of the largest one are noise (JPEG ringing, stray voxels)."""
 
-HOLLOW = 1.5
-"""Filled slice by slice, heads grow by a fifth (95 patients of LGG: at most 1.4 times). More means that only skull and
-scalp were bright enough, a shell that is open below."""
-
 OTSU_BINS = 256
 BRIGHT_PERCENTILE = 99.5
 
@@ -26,8 +22,9 @@ def head_mask(array: NDArray[np.float32]) -> NDArray[np.bool_]:
     """Find the head, or the brain where the skull has been stripped.
 
     Where the background has been set to exactly 0, the head is what is not 0 in any channel, without specks. Elsewhere
-    it is what lies above Otsu's threshold of the channels' mean: the largest component, with its holes filled, and
-    what each slice encloses where that is much more.
+    it is what lies above Otsu's threshold of the channels' mean: the largest component, with what it encloses in each
+    slice along the last axis. Dark parts of a brain are often no holes in three dimensions: a volume that ends at the
+    neck, or at a slice through the skull, opens them to the outside.
 
     Args:
         array: Intensities as read, shape ``(C, I, J, K)`` or ``(C, I, J)``; the channel order does not matter.
@@ -50,7 +47,7 @@ def head_mask(array: NDArray[np.float32]) -> NDArray[np.bool_]:
         return mask
     gray = _mean_channel(array)
     bright = gray > _otsu_threshold(gray)
-    return _closed(_filled(_largest(bright)))
+    return _filled(_largest(bright))
 
 
 def is_stripped(array: NDArray[np.float32]) -> bool:
@@ -135,19 +132,18 @@ def _largest(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
 
 def _filled(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Add the background components that touch no side of the grid."""
-    components = cc3d.connected_components(~mask, connectivity=6 if mask.ndim == 3 else 4)
-    sides = [np.take(components, index, axis=axis).ravel() for axis in range(mask.ndim) for index in (0, -1)]
+    """Add what a picture, or each slice of a volume along the last axis, encloses."""
+    if mask.ndim == 2:
+        return _filled_picture(mask)
+    return np.stack([_filled_picture(mask[..., k]) for k in range(mask.shape[-1])], axis=-1)
+
+
+def _filled_picture(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Add the background components that touch no side of the picture."""
+    components = cc3d.connected_components(np.ascontiguousarray(~mask), connectivity=4)
     outside = np.zeros(int(components.max()) + 1, dtype=np.bool_)
-    outside[np.concatenate(sides)] = True
+    for side in (components[0], components[-1], components[:, 0], components[:, -1]):
+        outside[side] = True
     outside[0] = False  # component 0 is the mask itself
     found: NDArray[np.bool_] = ~outside[components]
     return found
-
-
-def _closed(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Fill a volume slice by slice where it is a shell: its inside is no hole, as it opens at the first or last one."""
-    if mask.ndim == 2:
-        return mask
-    sliced = np.stack([_filled(mask[..., k]) for k in range(mask.shape[-1])], axis=-1)
-    return sliced if np.count_nonzero(sliced) > HOLLOW * np.count_nonzero(mask) else mask
