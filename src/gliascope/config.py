@@ -144,9 +144,6 @@ class RunConfig(Settings):
         if self.target is None and (self.keep.minimum_tumor_share > 0 or self.split.strata == "tumor"):
             setting = "keep.minimum_tumor_share" if self.keep.minimum_tumor_share > 0 else "split.strata = 'tumor'"
             raise ConfigError(f"{setting} counts tumor in masks, and a classifier reads none", file=self.name)
-        if self.plan.neighbors and self.network.dimensions != 2:
-            cause = f"plan.neighbors are slices beside a slice, and network '{self.network.name}' reads volumes"
-            raise ConfigError(cause, file=self.name, hint="Leave it out, or choose a 2-D network.")
         if isinstance(self.dataset, UnionSettings):
             self._check_known(self.dataset)
         if self.gate is not None and (self.task, self.network.dimensions) != ("classify", 2):

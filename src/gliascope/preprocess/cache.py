@@ -176,10 +176,8 @@ def entry_name(case: Case, plan: Plan, target: TargetSettings | None, layout: La
         "channels": getattr(source, "channels", None),
         "spacing_mm": getattr(source, "spacing_mm", None),
         "scheme": None if case.scheme is None else case.scheme.name,
-        # Entries that were made before these settings existed stay good.
-        "plan": plan.model_dump(
-            mode="json", exclude={name for name in ("gray_as_all", "neighbors") if not getattr(plan, name)}
-        ),
+        # Entries that were made before the setting existed stay good.
+        "plan": plan.model_dump(mode="json", exclude=None if plan.gray_as_all else {"gray_as_all"}),
         "target": None if target is None else target.model_dump(mode="json"),
         "layout": layout,
         # Entries that were made before these existed stay good.

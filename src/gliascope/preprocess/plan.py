@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field, NonNegativeInt, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from gliascope.errors import GeometryError, Notice
 from gliascope.preprocess.contour import CropContour
@@ -18,7 +18,6 @@ from gliascope.preprocess.head import head_mask
 from gliascope.preprocess.inside import Inside
 from gliascope.preprocess.intensity import FixedRange, IntensityStep, MinMax, Replicate, ZScore
 from gliascope.preprocess.moves import Move, Window
-from gliascope.preprocess.neighbors import offsets, with_neighbors
 from gliascope.preprocess.spatial import SpatialStep
 from gliascope.preprocess.step import Frame
 from gliascope.scan import Grid, Scan
@@ -96,8 +95,6 @@ class Plan(Settings):
     """A picture that has none of the channels but is gray, or becomes so by its luminance, stands for each of them."""
     optional: tuple[str, ...] = ()
     """Channels that a scan may lack: each is 0 in the prepared image then. One of the plan's channels must be there."""
-    neighbors: NonNegativeInt = 0
-    """Axial slices on either side that a 2-D network sees with each one, as further channels."""
 
     @field_validator("channels")
     @classmethod
@@ -108,7 +105,7 @@ class Plan(Settings):
 
     @model_validator(mode="after")
     def _check_optional(self) -> "Plan":
-        if self.optional and any(isinstance(step, Replicate) for step in self.steps):
+        if self.optional and self.in_channels != len(self.channels):
             raise ValueError("a plan that replicates its channel has no optional ones")
         unknown = [name for name in self.optional if name not in self.channels]
         if unknown:
@@ -129,7 +126,7 @@ class Plan(Settings):
     def in_channels(self) -> int:
         """Channels that the network gets."""
         repeats = [step.channels for step in self.steps if isinstance(step, Replicate)]
-        return (repeats[-1] if repeats else len(self.channels)) * len(offsets(self.neighbors))
+        return repeats[-1] if repeats else len(self.channels)
 
     def apply(self, scan: Scan) -> Prepared:
         """Prepare a scan.
@@ -143,14 +140,14 @@ class Plan(Settings):
         if not (self.per_slice and scan.is_volume):
             frame = self._run(array, _spacing(scan.grid, len(shape)))
             trace = Trace(shape, (frame.moves,), per_slice=False)
-            return Prepared(self._finished(frame.array, scan), frame.spacing_mm, trace, notices)
+            return Prepared(self._blank(frame.array, scan), frame.spacing_mm, trace, notices)
         in_plane = _spacing(scan.grid, 2)
         frames = [self._run(np.ascontiguousarray(array[..., k]), in_plane) for k in range(shape[2])]
         _check_same_shape(frames)
         stacked = np.stack([frame.array for frame in frames], axis=-1)
         spacing_mm = _stacked_spacing(frames[0].spacing_mm, _spacing(scan.grid, len(shape)))
         trace = Trace(shape, tuple(frame.moves for frame in frames), per_slice=True)
-        return Prepared(self._finished(stacked, scan), spacing_mm, trace, notices)
+        return Prepared(self._blank(stacked, scan), spacing_mm, trace, notices)
 
     def apply_labels(self, labels: NDArray[np.uint8], trace: Trace) -> NDArray[np.uint8]:
         """Lead label numbers of shape ``(*S)`` the same way as the scan (nearest voxel; outside: 0).
@@ -214,10 +211,10 @@ class Plan(Settings):
         lacking = tuple(name for name in self.channels if name not in scan.channels)
         return lacking if set(lacking) <= set(self.optional) and len(lacking) < len(self.channels) else ()
 
-    def _finished(self, prepared: NDArray[np.float32], scan: Scan) -> NDArray[np.float32]:
-        """Set what stands for missing channels to 0, whatever the steps made of it, and add the slices beside each."""
+    def _blank(self, prepared: NDArray[np.float32], scan: Scan) -> NDArray[np.float32]:
+        """Set what stands for missing channels to 0, whatever the steps made of it, in place."""
         prepared[[self.channels.index(name) for name in self._missing(scan)]] = 0.0
-        return with_neighbors(prepared, self.neighbors) if self.neighbors else prepared
+        return prepared
 
     def _run(self, array: NDArray[np.float32], spacing_mm: tuple[float, ...] | None) -> Frame:
         """Run the steps; the array belongs to the scan and is copied before anyone writes into it."""

@@ -1,4 +1,4 @@
-"""Variation of how an image looks where it is: gamma, resolution, missing channels and slices. Shapes stay as they are."""
+"""Variation of how an image looks where it is: gamma, resolution, missing channels. Shapes stay as they are."""
 
 import math
 from collections.abc import Sequence
@@ -8,7 +8,6 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from gliascope.preprocess.neighbors import offsets
 from gliascope.training.draws import Purpose, Variation, generator
 
 _LEAST_RANGE = 1e-6
@@ -23,7 +22,6 @@ def vary_appearance(
     drop: Sequence[float],
     seed: int,
     variations: Sequence[Variation],
-    slices: int = 1,
 ) -> Tensor:
     """Vary every sample by its own draws.
 
@@ -34,7 +32,6 @@ def vary_appearance(
         drop: Chance of each channel to become 0; fewer numbers than channels: the others stay.
         seed: The run's seed.
         variations: What each sample's draws depend on, length B.
-        slices: How many slices the channels hold, one after the other; a channel is dropped from all of them.
 
     Returns:
         The same shape; the argument is not changed.
@@ -52,34 +49,10 @@ def vary_appearance(
         if coarsen[0] < 1.0 and first[2] < coarsen[1]:
             changed = _coarse(changed, coarsen[0] + (1 - coarsen[0]) * float(first[3]))
         if any(drop):
-            there = sample.unflatten(0, (slices, -1)).flatten(2).any(dim=2).any(dim=0).tolist()
-            gone = dropped(drop, there, draws)
-            changed = _without(changed, [channel + len(there) * own for own in range(slices) for channel in gone])
+            there = sample.flatten(1).any(dim=1).tolist()
+            changed = _without(changed, dropped(drop, there, draws))
         varied.append(changed)
     return torch.stack(varied)
-
-
-def vary_neighbors(
-    image: Tensor, neighbors: int, *, chances: tuple[float, float], seed: int, variations: Sequence[Variation]
-) -> Tensor:
-    """Let some slices stand for those beside them, and of others turn the sides over.
-
-    Args:
-        image: ``(B, C, I, J)`` with the channels of the slices ``offsets(neighbors)``, one after the other.
-        neighbors: Slices on either side.
-        chances: Of either; see ``AugmentSettings.alone`` and ``turn_over``.
-        seed: The run's seed.
-        variations: What each sample's draws depend on, length B.
-    """
-    alone, turn_over = chances
-    order = offsets(neighbors)
-    slices = image.unflatten(1, (len(order), -1))
-    own, turned = [0] * len(order), [order.index(-offset) for offset in order]
-    varied = []
-    for sample, (epoch, position) in zip(slices, variations, strict=True):
-        draws = generator(seed, Purpose.NEIGHBORS, epoch=epoch, position=position).random(2)
-        varied.append(sample[own] if draws[0] < alone else sample[turned] if draws[1] < turn_over else sample)
-    return torch.stack(varied).flatten(1, 2)
 
 
 def dropped(chances: Sequence[float], there: Sequence[bool], draws: np.random.Generator) -> list[int]:

@@ -15,9 +15,8 @@ from pydantic import Field, NonNegativeFloat, model_validator
 from torch import Tensor
 from torch.nn import functional
 
-from gliascope.preprocess.neighbors import offsets
 from gliascope.settings import Settings
-from gliascope.training.appearance import missing_channels, vary_appearance, vary_neighbors
+from gliascope.training.appearance import missing_channels, vary_appearance
 from gliascope.training.draws import UNVARIED, Purpose, Variation, generator
 from gliascope.training.unknown import kept_unknown
 
@@ -58,10 +57,6 @@ class AugmentSettings(Settings):
     coarsen_chance: Chance = 1.0
     drop_channel: tuple[Chance, ...] = ()
     """Chance of each channel, in the order of the plan, to be missing (0); one channel always stays."""
-    alone: Chance = 0.0
-    """Chance that a slice stands for the slices beside it too, as for a single picture."""
-    turn_over: Chance = 0.0
-    """Chance that the slices beside a slice change sides, as in a stack that is read from the other end."""
     clamp: tuple[float, float] | None = None
     """Least and largest value after brightness, contrast and noise; what lies beyond becomes these."""
 
@@ -77,7 +72,7 @@ class AugmentSettings(Settings):
     def varies(self) -> bool:
         """True where images may be changed at all."""
         strengths = (*self.flip, self.rotate_degrees, self.shift, self.brightness, self.contrast, self.noise_sd)
-        more = (self.gamma, self.alone, self.turn_over, *self.drop_channel)
+        more = (self.gamma, *self.drop_channel)
         return any(strengths) or any(more) or self.scale != (1.0, 1.0) or self.coarsen < 1.0
 
 
@@ -88,7 +83,6 @@ def augment_batch(
     *,
     seed: int,
     variations: Sequence[Variation],
-    neighbors: int = 0,
 ) -> tuple[Tensor, Tensor | None]:
     """Vary a batch.
 
@@ -98,7 +92,6 @@ def augment_batch(
         settings: How.
         seed: The run's seed.
         variations: What each sample's draws depend on, length B; ``UNVARIED`` ones stay as they are.
-        neighbors: Slices on either side that the channels hold beside a sample's own; see ``Plan.neighbors``.
 
     Returns:
         Image and target of the same shapes and types; the arguments are not changed. A channel that is missing (0
@@ -106,13 +99,8 @@ def augment_batch(
     """
     chosen = [number for number, variation in enumerate(variations) if variation != UNVARIED]
     if len(chosen) < len(variations):
-        return _in_part(
-            image, target, settings, seed=seed, variations=variations, chosen=chosen, neighbors=neighbors
-        )
+        return _in_part(image, target, settings, seed=seed, variations=variations, chosen=chosen)
     axes = image.dim() - 2
-    if neighbors and (settings.alone or settings.turn_over):
-        chances = settings.alone, settings.turn_over
-        image = vary_neighbors(image, neighbors, chances=chances, seed=seed, variations=variations)
     missing = missing_channels(image)
     flips, matrices, intensities = [], [], []
     for epoch, position in variations:
@@ -129,7 +117,6 @@ def augment_batch(
         gamma=(settings.gamma, settings.gamma_chance),
         coarsen=(settings.coarsen, settings.coarsen_chance),
         drop=settings.drop_channel,
-        slices=len(offsets(neighbors)),
         seed=seed,
         variations=variations,
     )
@@ -145,7 +132,6 @@ def _in_part(
     seed: int,
     variations: Sequence[Variation],
     chosen: list[int],
-    neighbors: int,
 ) -> tuple[Tensor, Tensor | None]:
     """Vary the chosen samples of a batch alone."""
     if not chosen:
@@ -153,9 +139,7 @@ def _in_part(
     where = torch.tensor(chosen, device=image.device)
     own = [variations[number] for number in chosen]
     own_target = None if target is None else target[where]
-    varied, moved = augment_batch(
-        image[where], own_target, settings, seed=seed, variations=own, neighbors=neighbors
-    )
+    varied, moved = augment_batch(image[where], own_target, settings, seed=seed, variations=own)
     image = image.index_copy(0, where, varied)
     return image, target if target is None or moved is None else target.index_copy(0, where, moved)
 

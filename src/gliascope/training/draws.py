@@ -32,8 +32,6 @@ class Purpose(IntEnum):
     """Dropout of one training step."""
     APPEARANCE = 6
     """How an item looks: gamma, resolution, missing channels."""
-    NEIGHBORS = 7
-    """What stands for the slices beside an item."""
 
 
 def generator(seed: int, purpose: Purpose, *, epoch: int, position: int = 0) -> np.random.Generator:

@@ -81,7 +81,6 @@ def fit(
     announce: Callable[[Preflight], None] | None = None,
     epoch_done: EpochCallback | None = None,
     memory_limit: int | None = None,
-    neighbors: int = 0,
 ) -> FitResult:
     """Train a network and keep its last state and its best (or last) weights in a run folder.
 
@@ -104,7 +103,6 @@ def fit(
         announce: Told what the training will need before it starts.
         epoch_done: Told each epoch's row.
         memory_limit: Bytes that may be used; None: what is free.
-        neighbors: Slices on either side that an image's channels hold beside its own; see ``Plan.neighbors``.
 
     Raises:
         UsageError: The folder holds a training and ``resume`` is False.
@@ -143,7 +141,7 @@ def fit(
                     room = (free_memory(torch.device("cpu")) - foreseen.memory) // 2
                     parts.hold(min(HELD_BYTES, room) // setup.devices)
                 network.to(memory_format=setup.memory_format)
-                learner = Learner(network, settings, outputs, parts, setup, seed=seed, neighbors=neighbors)
+                learner = Learner(network, settings, outputs, parts, setup, seed=seed)
                 run_training(learner, parts, settings, setup, keeper, tell=tell, resume=stem)
         if keeper.interrupted:
             raise KeyboardInterrupt

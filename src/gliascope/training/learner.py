@@ -49,7 +49,6 @@ class Learner(pl.LightningModule):
         setup: Setup,
         *,
         seed: int,
-        neighbors: int = 0,
     ) -> None:
         super().__init__()
         self.network = network
@@ -58,7 +57,6 @@ class Learner(pl.LightningModule):
         self.cases = [sample.case_id for sample in parts.training.samples]
         self.validation_cases = len(parts.validation.samples)
         self.seed = seed
-        self.neighbors = neighbors
         self.machine = setup
         self.rate = settings.optimizer.lr
         self.losses: list[float] = []
@@ -129,7 +127,6 @@ class Learner(pl.LightningModule):
                 moves,
                 self.settings.augment,
                 seed=self.seed,
-                neighbors=self.neighbors,
                 variations=[(epoch, position) for epoch, position in batch["variation"].tolist()],
             )
             target = target if moved is None else moved

@@ -178,7 +178,6 @@ def train(
         progress=progress,
         announce=lambda needs: announce(needs_line(needs)),
         epoch_done=lambda row: announce(_epoch_line(row)),
-        neighbors=config.plan.neighbors,
     )
     noticed = dict.fromkeys(
         (*verdict.notices, *parts.notices, *result.notices, *(n for entry in entries for n in entry.notices))
