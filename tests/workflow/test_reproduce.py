@@ -1,6 +1,7 @@
 """Systems trained and scored again: figures side by side, nothing done twice, failures listed."""
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -186,6 +187,29 @@ def test_figures_stand_side_by_side_and_nothing_is_done_twice(
     assert trained == ["folded/source/fold-1"]
     assert {own["name"] for own in more.facts["systems"]} == {"small", "vote", "elsewhere", "folded"}
     assert entry(more, "small")["figures"] == small["figures"], "what was asked before is still told"
+
+
+def test_figures_of_a_removed_run_stay_beside_those_of_another_split(
+    again: Callable[..., Reproduction], trained: list[str], tmp_path: Path
+) -> None:
+    before = entry(again("small"), "small")
+    shutil.rmtree(tmp_path / "out" / "runs" / "small")
+    after = entry(again("small", split="patient"), "small")
+    assert trained == ["small/source", "small/patient"]
+    for old, new in zip(before["figures"], after["figures"], strict=True):
+        assert (new["ours"]["source"], new["reached"]["source"]) == (old["ours"]["source"], old["reached"]["source"])
+        assert new["ours"]["patient"] is not None
+    source, patient = after["runs"]
+    assert source == {**before["runs"][0], "folder": None}, "there is nothing to open any more"
+    assert patient["folder"] == "runs/small/patient"
+    assert (after["same_data"], after["score"]) == (before["same_data"], before["score"])
+    assert 'href="./runs/small/source' not in (tmp_path / "out" / "report.html").read_text()
+
+    shutil.rmtree(tmp_path / "out" / "runs" / "small")
+    other_way = entry(again("small"), "small")
+    assert trained[2:] == ["small/source"]
+    assert [run["folder"] for run in other_way["runs"]] == ["runs/small/source", None]
+    assert other_way["figures"][0]["ours"]["patient"] == after["figures"][0]["ours"]["patient"]
 
 
 def test_folds_are_compared_by_their_spread(again: Callable[..., Reproduction], trained: list[str]) -> None:

@@ -14,6 +14,7 @@ from gliascope.workflow.extras import require_training
 from gliascope.workflow.output_place import check_outside
 from gliascope.workflow.progress import ProgressCallback, silent
 from gliascope.workflow.provenance import machine, made
+from gliascope.workflow.reproduce_earlier import with_removed_runs
 from gliascope.workflow.reproduce_entry import entry_of
 from gliascope.workflow.reproduce_runs import DIVISIONS, Division
 from gliascope.workflow.reproduce_variants import variant_facts
@@ -64,7 +65,8 @@ def reproduce(
     """Train and score systems of the source documents and set their figures beside the sources'.
 
     What is finished in ``output`` is never done again: after an interruption, or with more systems, folds, divisions or
-    time, the same folder goes on. A system that fails is listed, and the rest is done.
+    time, the same folder goes on. Of runs that were removed from it, what ``reproduce.json`` tells stays. A system that
+    fails is listed, and the rest is done.
 
     Args:
         recipes: Names or TOML files; none: every system of the sources. Members of a system are run with it.
@@ -108,6 +110,7 @@ def reproduce(
         progress("systems", number, len(experiments))
         entry, fault = entry_of(experiment, work)
         first_error = first_error or fault
+        entry = with_removed_runs(entry, entries.get(experiment.name))
         if variants and entry["status"] == "done":
             entry["variants"] = _variants(experiment, work, wanted[0])
         else:
