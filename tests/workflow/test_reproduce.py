@@ -212,6 +212,23 @@ def test_figures_of_a_removed_run_stay_beside_those_of_another_split(
     assert other_way["figures"][0]["ours"]["patient"] == after["figures"][0]["ours"]["patient"]
 
 
+def test_a_failure_does_not_take_the_figures_of_a_removed_run(
+    again: Callable[..., Reproduction], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    before = entry(again("small"), "small")
+    shutil.rmtree(tmp_path / "out" / "runs" / "small")
+
+    def refuse(*_: object, **__: object) -> None:
+        raise InputError("is damaged", file="one.png")
+
+    monkeypatch.setattr("gliascope.workflow.reproduce_runs.train", refuse)
+    with pytest.raises(InputError, match="is damaged"):
+        again("small", split="patient")
+    (after,) = json.loads((tmp_path / "out" / "reproduce.json").read_text())["systems"]
+    assert (after["status"], after["error"]["cause"]) == ("failed", "is damaged")
+    assert after["figures"] == before["figures"]
+
+
 def test_folds_are_compared_by_their_spread(again: Callable[..., Reproduction], trained: list[str]) -> None:
     found = entry(again("folded"), "folded")
     assert trained == ["folded/source/fold-1", "folded/source/fold-2"]

@@ -49,7 +49,7 @@ def reproduce_page(facts: Mapping[str, Any]) -> str:
         "Reproduction of the sources",
         sections,
         kind="Reproduction",
-        subtitle="" if budget is None else f"At most {budget:g} min of training epochs per run",
+        subtitle="" if budget is None else f"The last call gave each run at most {budget:g} min of training epochs",
         provenance={words: facts[key] for key, words in names.items()},
     )
 

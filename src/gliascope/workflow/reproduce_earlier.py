@@ -11,10 +11,10 @@ def with_removed_runs(entry: dict[str, Any], earlier: Mapping[str, Any] | None) 
     """Add to a system's entry the divisions that an earlier one tells of and that have no run now.
 
     Args:
-        entry: As ``entry_of`` made it; where the system failed or has no data it stays as it is.
+        entry: As ``entry_of`` made it; where the data is not at hand it stays as it is.
         earlier: The system's entry in the folder's ``reproduce.json``, if any.
     """
-    if earlier is None or entry["status"] != "done":
+    if earlier is None or entry["status"] == "no_data":
         return entry
     there = {run["division"] for run in entry["runs"]}
     removed = [{**run, "folder": None} for run in earlier["runs"] if run["division"] not in there]
