@@ -221,6 +221,15 @@ def test_a_union_says_which_folder_it_misses(tmp_path: Path) -> None:
     assert fault.value.code == "E_LAYOUT"
 
 
+def test_a_union_writes_its_phantoms_where_none_are(tmp_path: Path) -> None:
+    phantoms = {"folder": "phantoms", "dataset": {"name": "phantom", "patients": 2, "size": 16}, "only_train": True}
+    union = load_settings(UnionSettings, {"members": [{**phantoms, "known": {"TC": "TC", "ET": "ET"}}]}, file="x")
+    cases = union.cases(tmp_path)
+    assert [case.known for case in cases] == [{"TC": "TC", "ET": "ET"}] * 2
+    assert [case.id for case in union.cases(tmp_path)] == [case.id for case in cases]
+    assert [path.name for path in tmp_path.iterdir()] == ["phantoms"]
+
+
 def test_union_keeps_names_apart(tmp_path: Path) -> None:
     write_layout("lgg", tmp_path / "a", patients=1, shape=SMALL, size=32)
     write_layout("kaggle-4class", tmp_path / "b", patients=6, size=32)

@@ -59,6 +59,18 @@ def test_every_option_keeps_the_shape(dimensions: int, options: dict[str, Any]) 
     assert network.build(2, 3)(image).shape == (1, 3, *(8,) * dimensions)
 
 
+@pytest.mark.parametrize("options", [{}, {"patch": 2}, {"initializer": "he_uniform"}])
+def test_first_answers_with_the_prior(options: dict[str, Any]) -> None:
+    settings = load_network_settings({"name": "unet", "width": 4, "depth": 1, "foreground_prior": 0.05, **options})
+    drawn = load_network_settings({"name": "unet", "width": 4, "depth": 1, **options})
+    image = torch.rand((1, 2, 16, 16), generator=torch.Generator().manual_seed(1))
+    expecting, even = (build_network(network, 2, 3, seed=3).eval() for network in (settings, drawn))
+    assert expecting.get_parameter("head.bias").sigmoid().tolist() == pytest.approx([0.05] * 3)
+    for network in (expecting, even):
+        nn.init.zeros_(network.get_parameter("head.bias"))
+    assert torch.equal(expecting(image), even(image))  # nothing else is drawn otherwise
+
+
 @pytest.mark.parametrize(
     ("place", "levels"),
     [("first", 5), ("second", 5), ("bottom", 1)],  # two encoders, the bottom, two decoders

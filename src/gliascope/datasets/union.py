@@ -11,6 +11,7 @@ from pydantic import Field, PositiveInt, model_validator
 from gliascope.case import Case, Picture
 from gliascope.datasets.card import DatasetCard
 from gliascope.datasets.members import MemberSettings
+from gliascope.datasets.phantom import PhantomSettings
 from gliascope.errors import InputError
 from gliascope.labels import REGIONS, TUMOR_CLASSES, Tissue, scheme_named
 from gliascope.settings import Settings
@@ -59,9 +60,10 @@ class Member(Settings):
 
         Raises:
             InputError: The member's layout is wrong, or nothing is left.
+            MachineError: Phantoms are asked for, and cannot be written.
         """
         home = root / self.folder
-        if not home.exists():
+        if not home.exists() and not isinstance(self.dataset, PhantomSettings):  # phantoms are written there
             cause = f"has no folder {self.folder}, in which data set {self.dataset.name} is expected"
             hint = "Give the folder that holds all data sets of the recipe, each below its own name."
             raise InputError(cause, file=root, hint=hint, code="E_LAYOUT")

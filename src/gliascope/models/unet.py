@@ -1,9 +1,11 @@
 """The U-Net in 2-D and 3-D: an encoder, a bottom, and a decoder that sees the encoder's features again.
 
 Source:
-    Ronneberger 2015, doi:10.1007/978-3-319-24574-4_28; Cicek 2016, doi:10.1007/978-3-319-46723-8_49.
+    Ronneberger 2015, doi:10.1007/978-3-319-24574-4_28; Cicek 2016, doi:10.1007/978-3-319-46723-8_49; the prior of the
+    last bias: Lin 2017, arXiv:1708.02002.
 """
 
+import math
 from typing import ClassVar, Literal, Self
 
 import torch
@@ -22,6 +24,8 @@ from gliascope.models.layers import (
     normalization,
 )
 from gliascope.settings import Settings
+
+_Head = nn.Conv2d | nn.Conv3d | nn.ConvTranspose2d | nn.ConvTranspose3d
 
 
 class UNetSettings(Settings):
@@ -66,6 +70,10 @@ class UNetSettings(Settings):
     patch: PositiveInt = 1
     """Voxels per axis that the first convolution joins to one and the last spreads again: with 2 the network between
     them works at half the resolution, for a quarter (2-D) or an eighth (3-D) of the arithmetic."""
+    foreground_prior: float | None = Field(default=None, gt=0.0, lt=1.0)
+    """Probability that each region is first answered with everywhere, set by the bias of the last convolution: near
+    the share that tumor has, so that no steps are spent on learning how rare it is. Classes that exclude each other are
+    not moved by it. None: as drawn, about 0.5."""
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
@@ -131,6 +139,8 @@ class UNet(nn.Module):
             self.decoder.append(_block(settings, joined, widths[level], level, plain_last=plain))
         self.head = _head(settings, out_channels)
         initialize(self, settings.initializer)
+        if settings.foreground_prior is not None and self.head.bias is not None:
+            nn.init.constant_(self.head.bias, math.log(settings.foreground_prior / (1 - settings.foreground_prior)))
 
     def forward(self, image: Tensor) -> Tensor:
         """Return the logits.
@@ -162,7 +172,7 @@ def _joining(settings: UNetSettings, in_channels: int) -> nn.Module:
     return CONVOLUTIONS[settings.dimensions](in_channels, settings.width, settings.patch, stride=settings.patch)
 
 
-def _head(settings: UNetSettings, out_channels: int) -> nn.Module:
+def _head(settings: UNetSettings, out_channels: int) -> _Head:
     """Return what makes logits of the last features, for every voxel of the image."""
     if settings.patch == 1:
         return CONVOLUTIONS[settings.dimensions](settings.width, out_channels, 1)
