@@ -40,15 +40,6 @@ BACKBONE = (
     'plan.steps=[{ name = "resize", size = [32, 32] }, { name = "fixed_range" }]',
 )
 
-FEW_PHANTOMS = (
-    "dataset.members=["
-    '{ folder = "brats", dataset = { name = "brats" } }, { folder = "lgg-mri-segmentation", only_train = true, '
-    'dataset = { name = "lgg", volumes = true, turned = true }, known = { WT = "tumor" } }, '
-    '{ folder = "phantoms", dataset = { name = "phantom", patients = 2, size = 24 }, only_train = true, '
-    'known = { TC = "TC", ET = "ET" } }]'
-)
-"""The members of `glioma-3d`, the last one small."""
-
 SMALL: dict[str, tuple[str, ...]] = {
     "brats-unet3d": ("network.width=2", 'plan.steps=[{ name = "crop_center", size = [16, 16, 16] }]'),
     "customcnn-4class": (),
@@ -56,7 +47,6 @@ SMALL: dict[str, tuple[str, ...]] = {
     "demo-segment": ("dataset.patients=5", "dataset.size=24", "network.width=2", "training.patch_size=[16, 16, 16]"),
     "glioma-3d": (
         *("network.width=2", "network.widest=4", "network.depth=1"),
-        FEW_PHANTOMS,
         'plan.steps=[{ name = "crop_head" }, { name = "z_score", within = "head" }, { name = "resize", size = [24] }]',
     ),
     "lgg-flair": (*ENCODER, 'plan.steps=[{ name = "resize", size = [32, 32, 18] }, { name = "z_score" }]'),
