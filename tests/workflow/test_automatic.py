@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from gliascope.datasets.phantom_study import phantom_study
 from gliascope.errors import ModelError
 from gliascope.scan import Grid, Scan
 from gliascope.workflow.automatic import PURPOSES, RULES, choose
@@ -15,7 +16,9 @@ FOUR = ("t1n", "t1c", "t2w", "t2f")
 def scan_of(kind: str, *channels: str) -> Scan:
     shape = (6, 5) if kind == "picture" else (6, 5, 4)
     grid = Grid.from_affine(shape, np.eye(4)) if kind == "volume" else Grid(shape)
-    return Scan(np.zeros((len(channels), *shape), np.float32), channels, grid)
+    array = np.zeros((len(channels), *shape), np.float32)
+    array[:, 2:5, 2:4] = 1.0  # as without a skull, in air of exactly 0
+    return Scan(array, channels, grid)
 
 
 @pytest.mark.parametrize(
@@ -62,6 +65,24 @@ def test_every_input_has_its_model(
             assert (found.classifier, found.segmenter) == expected
             assert all(name in found.why for name in expected if name)
             assert found.as_json() == {"task": task, "input": found.input, "why": found.why}
+
+
+def head(channels: tuple[str, ...] = FOUR, *, skull: bool, turned: bool = False) -> Scan:
+    study = phantom_study(1, (60, 60, 31), skull=skull)
+    array = np.stack([study.images[name] for name in channels])
+    affine = study.affine
+    if turned:  # thick sagittal slices
+        array, affine = np.ascontiguousarray(array.swapaxes(1, 3)), np.diag([*study.spacing_mm[::-1], 1.0])
+    return Scan(array, channels, Grid.from_affine(array.shape[1:], affine))
+
+
+def test_a_whole_head_with_flair_is_marked_slice_by_slice() -> None:
+    found = choose(head(skull=True), ALL)
+    assert found.why == ("The input is a volume (t1n, t1c, t2w, t2f) of a whole head: lgg-flair marks the tumor.")
+    assert choose(head(("t2f",), skull=True), ALL).segmenter == "lgg-flair"
+    others = head(skull=False), head(("t1c", "t2w"), skull=True), head(skull=True, turned=True)
+    assert [choose(scan, ALL).segmenter for scan in others] == ["glioma-3d"] * 3
+    assert choose(head(skull=True), ["glioma-3d"]).segmenter == "glioma-3d"
 
 
 def test_only_models_at_hand_are_chosen() -> None:

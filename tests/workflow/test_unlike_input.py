@@ -10,12 +10,13 @@ import pytest
 from gliascope.case import Case
 from gliascope.checkpoint import ModelFolder, load_model
 from gliascope.errors import ModelError
+from gliascope.inference.known_inputs import reference_in
 from gliascope.inference.predictor import Predictor
 from gliascope.labels import LabelScheme
 from gliascope.scan import Grid, LabelMap, Scan
 from gliascope.workflow.input_statistics import MOST_CASES, input_statistics
 from gliascope.workflow.train import TrainedRun
-from gliascope.workflow.unlike_input import reference_in, unlike_notices
+from gliascope.workflow.unlike_input import unlike_notices
 
 Make = Callable[..., ModelFolder]
 

@@ -21,6 +21,8 @@ from gliascope.checkpoint import ModelFolder, load_model
 from gliascope.errors import GeometryError, GliascopeError, MachineError, ModelError, Notice
 from gliascope.inference.answers import Classification, MemberVote, Segmentation, tried
 from gliascope.inference.backends import Backend, open_backend
+from gliascope.inference.half_turn import as_pictures, turned_back
+from gliascope.inference.known_inputs import knows_slices_alone
 from gliascope.inference.parts import ModelParts, read_parts
 from gliascope.inference.postprocess import suppress_small_components, temper, to_probabilities
 from gliascope.inference.sliding_window import Progress, sliding_window
@@ -86,6 +88,7 @@ class Predictor:
         """Channels it reads, by name."""
         self.gate = self.parts.gate if gate else None
         """Tells what is no brain MRI; None: nothing does."""
+        self._slices = self.dimensions == 2 and knows_slices_alone(self.folder)
         self._threads = threads or os.cpu_count() or 1
         self.backend: Backend = open_backend(
             self.folder, backend=backend, device=device, threads=threads, precision=precision
@@ -115,6 +118,7 @@ class Predictor:
         if self.parts.target is None:
             return self._decide(probabilities, timing, ready.notices, ready.foreign)
         decided = self._lead_back(probabilities, ready.prepared)
+        decided = turned_back(decided) if self._lies_otherwise(scan) else decided
         label_map = self._label_map(decided, scan, self.parts.target)
         tempered = self.folder.facts.temperature is not None
         honest = replace(decided, values=self._tempered(decided.values)) if tempered else decided
@@ -162,10 +166,14 @@ class Predictor:
         self._check_axes(scan)
         self._check_memory(scan)
         start = time.perf_counter()
-        prepared = self.parts.plan.apply(scan)
+        prepared = self.parts.plan.apply(as_pictures(scan) if self._lies_otherwise(scan) else scan)
         notices = tuple(notice for notice in prepared.notices if notice not in scan.notices)
         foreign = self.foreign_reason(scan) if self.parts.target is None else ""
         return _Ready(prepared, notices, time.perf_counter() - start, foreign)
+
+    def _lies_otherwise(self, scan: Scan) -> bool:
+        """Say whether a scan is a volume, and the model knows its slices as pictures only."""
+        return self._slices and scan.is_volume and scan.grid.affine is not None
 
     def answer(self, image: Array, *, progress: Progress | None = None) -> Array:
         """Return what the network says of a prepared image, averaged, before temperature, cleaning and decision.

@@ -91,6 +91,12 @@ def kind_of(scan: Scan) -> str:
     return "stack" if scan.grid.affine is None else "volume"
 
 
+def skull_on(scan: Scan) -> bool:
+    """Say whether a head still has its skull; a volume takes a few hundredths of a second."""
+    array, _ = _coarse(scan)
+    return not (is_stripped(array) and not _too_large(scan, float(head_mask(array).mean())))
+
+
 def look_at(scan: Scan) -> Look:
     """Look at a scan as it was read; a volume takes about 0.1 s, a picture a few ms.
 

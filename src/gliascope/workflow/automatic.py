@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from gliascope.errors import ModelError, Notice
-from gliascope.inference.signature import kind_of
+from gliascope.inference.signature import kind_of, skull_on
 from gliascope.scan import MRI_CHANNELS, Scan
 
 PURPOSES = {
     "mri-4class": "tells glioma, meningioma, pituitary tumor and no tumor apart on a picture",
     "t1c-tumor": "marks tumors on pictures of contrast-enhanced T1",
-    "lgg-flair": "marks gliomas on pictures with FLAIR",
+    "lgg-flair": "marks gliomas on pictures with FLAIR, and in volumes of whole heads with it",
     "glioma-3d": "marks gliomas in volumes of any of t1n, t1c, t2w and t2f",
 }
 """The models that the table knows, and what each does."""
@@ -34,6 +34,7 @@ class Rule:
         kinds: ``picture``, ``stack`` (of pictures), ``volume``.
         reads: The input has at least one of these channels …
         alone: … and, where True, no channel besides.
+        whole: Only a head with its skull, in axial slices no thinner than their pixels.
         classifier: The model that names the class, if any.
         segmenter: The model that marks the tumor, if any.
     """
@@ -41,13 +42,15 @@ class Rule:
     kinds: tuple[str, ...]
     reads: tuple[str, ...]
     alone: bool = False
+    whole: bool = False
     classifier: str | None = None
     segmenter: str | None = None
 
-    def fits(self, kind: str, channels: Collection[str]) -> bool:
+    def fits(self, scan: Scan) -> bool:
         """Say whether the rule is for such an input."""
-        one = not self.alone or len(channels) == 1
-        return kind in self.kinds and one and any(name in self.reads for name in channels)
+        if kind_of(scan) not in self.kinds or not any(name in self.reads for name in scan.channels):
+            return False
+        return (not self.alone or len(scan.channels) == 1) and (not self.whole or is_whole_head(scan))
 
 
 RULES = (
@@ -56,10 +59,12 @@ RULES = (
     Rule(SLICES, ("t1c",), alone=True, classifier="mri-4class", segmenter="t1c-tumor"),
     Rule(SLICES, ("t1c",), segmenter="t1c-tumor"),
     Rule(SLICES, MRI_CHANNELS, alone=True, classifier="mri-4class"),
+    Rule(("volume",), ("t2f",), whole=True, segmenter="lgg-flair"),
     Rule(("volume",), MRI_CHANNELS, segmenter="glioma-3d"),
 )
 """FLAIR is not classified unless asked for: the four-class pictures hold few tumors on FLAIR, and ``lgg-flair`` knows
-slices without tumor. A volume is not classified: its class would rest on single slices."""
+slices without tumor. A volume is not classified: its class would rest on single slices. With the skull on, FLAIR is
+marked slice by slice: ``glioma-3d`` knows stripped heads best (docs/how-to/predict.md has the figures)."""
 
 
 @dataclass(frozen=True)
@@ -100,14 +105,20 @@ def choose(scan: Scan, at_hand: Collection[str], task: str = "auto") -> Choice:
     """
     kind, channels = kind_of(scan), scan.channels
     for rule in RULES:
-        if not rule.fits(kind, channels):
+        if not rule.fits(scan):
             continue
         classifier, segmenter = _answering(rule, kind, at_hand, task)
         if classifier or segmenter:
-            seen = _in_words(kind, channels)
+            seen = _in_words(kind, channels) + (" of a whole head" if rule.whole else "")
             why = f"The input is {seen}: {_clause(classifier, segmenter)}."
             return Choice(task, seen, why, classifier, segmenter, _unknown_contrast(rule, segmenter))
     raise _none_fits(_in_words(kind, channels), at_hand, task, kind)
+
+
+def is_whole_head(scan: Scan) -> bool:
+    """Say whether a volume shows a head with its skull, in axial slices no thinner than their pixels."""
+    spacing = scan.grid.spacing_mm
+    return spacing is not None and spacing[2] > 0.99 * max(spacing) and skull_on(scan)
 
 
 def _answering(rule: Rule, kind: str, at_hand: Collection[str], task: str) -> tuple[str | None, str | None]:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from gliascope.checkpoint import ModelFacts, ModelFolder, save_model
 from gliascope.datasets.splits import Split
 from gliascope.errors import MachineError, ModelError, Notice
+from gliascope.inference.known_inputs import INPUTS
 from gliascope.inference.predictor import Predictor
 from gliascope.preprocess.cache import CacheEntry
 from gliascope.workflow.calibrate import Calibration, calibrate
@@ -20,7 +21,6 @@ from gliascope.workflow.input_statistics import input_statistics
 from gliascope.workflow.model_card import model_card
 from gliascope.workflow.progress import ProgressCallback, silent
 from gliascope.workflow.run_folder import MODEL_FOLDER
-from gliascope.workflow.unlike_input import INPUTS
 
 if TYPE_CHECKING:
     from gliascope.config import RunConfig

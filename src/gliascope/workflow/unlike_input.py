@@ -1,15 +1,11 @@
 """What about a scan is unlike the training data of the models that are to answer for it."""
 
-from gliascope.checkpoint import ModelFolder
-from gliascope.errors import ConfigError, ModelError, Notice
-from gliascope.inference.likeness import Reference, unlike
+from gliascope.errors import Notice
+from gliascope.inference.known_inputs import reference_in
+from gliascope.inference.likeness import unlike
 from gliascope.inference.signature import look_at
 from gliascope.scan import Scan
-from gliascope.settings import load_settings
 from gliascope.workflow.open_model import AnyPredictor, single_predictors
-
-INPUTS = "inputs"
-"""Where ``statistics`` of ``model.json`` keeps the reference statistics."""
 
 
 def unlike_notices(scan: Scan, predictor: AnyPredictor) -> tuple[Notice, ...]:
@@ -33,19 +29,3 @@ def unlike_notices(scan: Scan, predictor: AnyPredictor) -> tuple[Notice, ...]:
             text = f"{name} also reads {', '.join(missing)}, and goes without: expect a weaker answer."
             notices.append(Notice("W_CHANNEL_MISSING", "", text))
     return tuple(dict.fromkeys(notices))
-
-
-def reference_in(model: ModelFolder) -> Reference | None:
-    """Return the reference statistics of a model, or None where it has none.
-
-    Raises:
-        ModelError: They are damaged.
-    """
-    tree = model.facts.statistics.get(INPUTS)
-    if tree is None:
-        return None
-    try:
-        return load_settings(Reference, tree)
-    except ConfigError as fault:
-        cause = f"statistics.{INPUTS}.{fault.cause}"
-        raise ModelError(cause, file=model.path, hint=fault.hint, code="E_MODEL_JSON") from None
