@@ -158,6 +158,19 @@ def test_maps_come_back_to_their_place(save_network: SaveNetwork, *, oriented: b
         np.testing.assert_array_equal(led, flat[::-1, ::-1] if oriented else flat)
 
 
+def test_a_segmenter_of_pictures_looks_at_a_volume_as_pictures_lie(save_network: SaveNetwork) -> None:
+    inputs = {"cases": 1, "kinds": {"stack": 1}, "stripped": 0.0, "sides": [16, 16]}
+    inputs |= {"head_share": [0.0, 1.0], "zero_share": [0.0, 1.0]}
+    model = save_network("flat", {"name": "unet_attention", "width": 2}, statistics={"inputs": inputs})
+    values = np.random.default_rng(3).random((1, 32, 32, 3), dtype=np.float32)
+    scan = Scan(values, ("t2f",), Grid.from_affine((32, 32, 3), np.eye(4)))
+    predictor = Predictor(model, backend="torch")
+    found, alone = slice_insides(predictor, scan, 1), slice_insides(predictor, scan.slice_picture(1), None)
+    assert found.maps
+    for (_, led), (_, flat) in zip(found.maps, alone.maps, strict=True):
+        np.testing.assert_allclose(led, flat[::-1, ::-1], atol=1e-6)
+
+
 def test_a_slice_that_the_plan_leaves_out_is_refused(save_network: SaveNetwork) -> None:
     plan = {"channels": ["t2f"], "steps": [{"name": "crop_center", "size": [8, 8, 2]}]}
     model = save_network("cropped", {"name": "unet", "width": 2, "depth": 1}, plan=plan)

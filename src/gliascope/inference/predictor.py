@@ -118,7 +118,7 @@ class Predictor:
         if self.parts.target is None:
             return self._decide(probabilities, timing, ready.notices, ready.foreign)
         decided = self._lead_back(probabilities, ready.prepared)
-        decided = turned_back(decided) if self._lies_otherwise(scan) else decided
+        decided = turned_back(decided) if self.lies_otherwise(scan) else decided
         label_map = self._label_map(decided, scan, self.parts.target)
         tempered = self.folder.facts.temperature is not None
         honest = replace(decided, values=self._tempered(decided.values)) if tempered else decided
@@ -166,13 +166,13 @@ class Predictor:
         self._check_axes(scan)
         self._check_memory(scan)
         start = time.perf_counter()
-        prepared = self.parts.plan.apply(as_pictures(scan) if self._lies_otherwise(scan) else scan)
+        prepared = self.parts.plan.apply(as_pictures(scan) if self.lies_otherwise(scan) else scan)
         notices = tuple(notice for notice in prepared.notices if notice not in scan.notices)
         foreign = self.foreign_reason(scan) if self.parts.target is None else ""
         return _Ready(prepared, notices, time.perf_counter() - start, foreign)
 
-    def _lies_otherwise(self, scan: Scan) -> bool:
-        """Say whether a scan is a volume, and the model knows its slices as pictures only."""
+    def lies_otherwise(self, scan: Scan) -> bool:
+        """Say whether a scan is a volume, and the model knows slices as pictures only: half a turn on."""
         return self._slices and scan.is_volume and scan.grid.affine is not None
 
     def answer(self, image: Array, *, progress: Progress | None = None) -> Array:

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gliascope.errors import GeometryError
+from gliascope.inference.half_turn import as_pictures
 from gliascope.inference.predictor import Predictor
 from gliascope.preprocess.plan import Prepared
 from gliascope.scan import Scan
@@ -55,7 +56,8 @@ def slice_insides(predictor: Predictor, scan: Scan, index: int | None, *, layer:
 
     if not isinstance(predictor.backend, TorchBackend):
         raise TypeError("only PyTorch shows the inside of a network")
-    prepared = predictor.parts.plan.apply(scan)
+    turned = predictor.lies_otherwise(scan)
+    prepared = predictor.parts.plan.apply(as_pictures(scan) if turned else scan)
     by_slice = index is not None and predictor.folder.facts.dimensions == 2
     image = prepared.array[..., _prepared_slice(predictor, prepared, index)] if by_slice else prepared.array
     found = look_inside(
@@ -65,7 +67,9 @@ def slice_insides(predictor: Predictor, scan: Scan, index: int | None, *, layer:
         divisor=predictor.parts.settings.divisor,
         layer=layer,
     )
-    return SliceInsides(found.filters, tuple(_on_slice(predictor, prepared, found, index)), found.absent)
+    led = _on_slice(predictor, prepared, found, index)
+    back = tuple((own, values[::-1, ::-1] if turned else values) for own, values in led)
+    return SliceInsides(found.filters, back, found.absent)
 
 
 def _prepared_slice(predictor: Predictor, prepared: Prepared, index: int | None) -> int:
