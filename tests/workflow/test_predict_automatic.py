@@ -73,7 +73,8 @@ def inputs(tmp_path: Path) -> Path:
     lgg = np.stack([gray(20, 240), gray(20, 250), gray(20, 240)], axis=-1)
     for number in (1, 2, 3):
         Image.fromarray(lgg).save(root / "patient" / f"TCGA_CS_4941_19960909_{number}.tif")
-    volume = np.full((16, 16, 16), 10, np.int16)
+    volume = np.zeros((16, 16, 16), np.int16)  # air of exactly 0, as without a skull
+    volume[2:12, 2:12, 2:12] = 100
     volume[4:9, 4:9, 4:9] = 900
     nib.Nifti1Image(volume, np.eye(4)).to_filename(root / "study" / "t2f.nii.gz")
     return root
@@ -174,7 +175,8 @@ def test_a_stack_of_gray_pictures_is_classified_slice_by_slice(shipped: Path, tm
 
 
 def test_four_named_volumes_of_one_file(shipped: Path, tmp_path: Path) -> None:
-    volume = np.full((16, 16, 16, 2), 10, np.int16)
+    volume = np.zeros((16, 16, 16, 2), np.int16)  # air of exactly 0, as without a skull
+    volume[2:12, 2:12, 2:12] = 100
     volume[4:9, 4:9, 4:9] = 900
     nib.Nifti1Image(volume, np.eye(4)).to_filename(tmp_path / "BRATS_001.nii.gz")
     answer = gliascope.predict(tmp_path / "BRATS_001.nii.gz", channels=("t2f", "t1c"))
