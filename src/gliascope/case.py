@@ -135,7 +135,7 @@ class PictureStack:
 
     def read(self) -> Scan:
         scan = picture.read_stack(self.paths, channels=self.channels, spacing_mm=self.spacing_mm)
-        return replace(scan, array=scan.array[:, ::-1, ::-1].copy()) if self.turned else scan
+        return scan.half_turned() if self.turned else scan
 
     def read_reference(self, scheme: LabelScheme | None, *, named_by_user: bool = False) -> LabelMap | None:
         del named_by_user

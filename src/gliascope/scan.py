@@ -152,6 +152,14 @@ class Scan:
         """True for volumes and stacks, False for a single picture."""
         return self.array.ndim == VOLUME_AXES
 
+    def half_turned(self) -> "Scan":
+        """Return a volume with every axial slice turned by half, on the same grid.
+
+        Pictures show the patient's right on the left and the face upward; a volume in RAS order runs the other way
+        along both axes of the slice. So this leads from one to the other, either way.
+        """
+        return replace(self, array=np.ascontiguousarray(self.array[:, ::-1, ::-1]))
+
     def slice_picture(self, index: int) -> "Scan":
         """Return an axial slice of a volume as pictures show it.
 

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from gliascope.checkpoint import ModelFolder
-from gliascope.inference.half_turn import as_pictures, turned_back
 from gliascope.inference.likeness import Reference
 from gliascope.inference.predictor import Predictor, Segmentation
 from gliascope.preprocess.inside import Inside
@@ -53,10 +52,10 @@ def test_a_model_of_pictures_sees_a_volume_as_pictures_lie(
 def test_turning_back_undoes_the_turn() -> None:
     array = np.random.default_rng(1).random((1, *SHAPE), dtype=np.float32)
     scan = Scan(array, ("t2f",), Grid.from_affine(SHAPE, np.eye(4)))
-    turned = as_pictures(scan)
+    turned = scan.half_turned()
     assert np.array_equal(turned.array[0, 0, 0], array[0, -1, -1])
-    assert np.array_equal(turned_back(Inside.everywhere(turned.array)).whole(), array)
+    assert np.array_equal(Inside.everywhere(turned.array).half_turned().whole(), array)
     part = Inside(turned.array[:, 1:4, 2:7], (slice(1, 4), slice(2, 7), slice(0, 3)), SHAPE, (0.0,))
-    back = turned_back(part).whole()
+    back = part.half_turned().whole()
     assert np.array_equal(back[:, 6:9, 1:6], array[:, 6:9, 1:6])
     assert np.count_nonzero(back) == part.values.size

@@ -21,7 +21,6 @@ from gliascope.checkpoint import ModelFolder, load_model
 from gliascope.errors import GeometryError, GliascopeError, MachineError, ModelError, Notice
 from gliascope.inference.answers import Classification, MemberVote, Segmentation, tried
 from gliascope.inference.backends import Backend, open_backend
-from gliascope.inference.half_turn import as_pictures, turned_back
 from gliascope.inference.known_inputs import knows_slices_alone
 from gliascope.inference.parts import ModelParts, read_parts
 from gliascope.inference.postprocess import suppress_small_components, temper, to_probabilities
@@ -118,7 +117,7 @@ class Predictor:
         if self.parts.target is None:
             return self._decide(probabilities, timing, ready.notices, ready.foreign)
         decided = self._lead_back(probabilities, ready.prepared)
-        decided = turned_back(decided) if self.lies_otherwise(scan) else decided
+        decided = decided.half_turned() if self.lies_otherwise(scan) else decided
         label_map = self._label_map(decided, scan, self.parts.target)
         tempered = self.folder.facts.temperature is not None
         honest = replace(decided, values=self._tempered(decided.values)) if tempered else decided
@@ -166,7 +165,7 @@ class Predictor:
         self._check_axes(scan)
         self._check_memory(scan)
         start = time.perf_counter()
-        prepared = self.parts.plan.apply(as_pictures(scan) if self.lies_otherwise(scan) else scan)
+        prepared = self.parts.plan.apply(scan.half_turned() if self.lies_otherwise(scan) else scan)
         notices = tuple(notice for notice in prepared.notices if notice not in scan.notices)
         foreign = self.foreign_reason(scan) if self.parts.target is None else ""
         return _Ready(prepared, notices, time.perf_counter() - start, foreign)

@@ -94,7 +94,7 @@ def kind_of(scan: Scan) -> str:
 def skull_on(scan: Scan) -> bool:
     """Say whether a head still has its skull; a volume takes a few hundredths of a second."""
     array, _ = _coarse(scan)
-    return not (is_stripped(array) and not _too_large(scan, float(head_mask(array).mean())))
+    return not _stripped(scan, array, float(head_mask(array).mean()))
 
 
 def look_at(scan: Scan) -> Look:
@@ -105,7 +105,7 @@ def look_at(scan: Scan) -> Look:
     array, channels = _coarse(scan)
     head = head_mask(array)
     share = float(head.mean())
-    stripped = is_stripped(array) and not _too_large(scan, share)
+    stripped = _stripped(scan, array, share)
     if array.ndim == 3:
         array, head = array[..., None], head[..., None]
     outline = head if stripped else np.stack([_hull(head[..., k]) for k in range(head.shape[-1])], axis=-1)
@@ -132,6 +132,10 @@ def _coarse(scan: Scan) -> tuple[NDArray[np.float32], tuple[str, ...]]:
         weights = np.array([LUMINANCE[name] for name in scan.channels], dtype=np.float32)
         return np.tensordot(weights, array, axes=1)[None], ("gray",)
     return np.ascontiguousarray(array), scan.channels
+
+
+def _stripped(scan: Scan, array: NDArray[np.float32], head_share: float) -> bool:
+    return is_stripped(array) and not _too_large(scan, head_share)
 
 
 def _too_large(scan: Scan, share: float) -> bool:

@@ -1,7 +1,7 @@
 """Values in a box of a scan, while all voxels outside of it have the same: what leading back a crop leaves."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -34,6 +34,17 @@ class Inside:
         """Return maps of shape ``(K, *S)`` whose box is the scan."""
         shape = values.shape[1:]
         return cls(values, tuple(slice(0, size) for size in shape), shape, (0.0,) * len(values))
+
+    def half_turned(self) -> "Inside":
+        """Return maps of a volume with every axial slice turned by half; see ``Scan.half_turned``.
+
+        Example:
+            >>> part = Inside(np.array([[[[1], [2]]]]), (slice(0, 1), slice(0, 2), slice(0, 1)), (3, 2, 1), (0.0,))
+            >>> part.half_turned().whole()[0, :, :, 0].tolist()
+            [[0, 0], [0, 0], [2, 1]]
+        """
+        turned = [slice(n - part.stop, n - part.start) for part, n in zip(self.box[:2], self.shape[:2], strict=True)]
+        return replace(self, values=np.ascontiguousarray(self.values[:, ::-1, ::-1]), box=(*turned, *self.box[2:]))
 
     def whole(self) -> NDArray[Any]:
         """Return the maps over the whole scan, ``(K, *S)``; the values themselves where the box is the scan."""

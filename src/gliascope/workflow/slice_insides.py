@@ -7,7 +7,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gliascope.errors import GeometryError
-from gliascope.inference.half_turn import as_pictures
 from gliascope.inference.predictor import Predictor
 from gliascope.preprocess.plan import Prepared
 from gliascope.scan import Scan
@@ -57,7 +56,7 @@ def slice_insides(predictor: Predictor, scan: Scan, index: int | None, *, layer:
     if not isinstance(predictor.backend, TorchBackend):
         raise TypeError("only PyTorch shows the inside of a network")
     turned = predictor.lies_otherwise(scan)
-    prepared = predictor.parts.plan.apply(as_pictures(scan) if turned else scan)
+    prepared = predictor.parts.plan.apply(scan.half_turned() if turned else scan)
     by_slice = index is not None and predictor.folder.facts.dimensions == 2
     image = prepared.array[..., _prepared_slice(predictor, prepared, index)] if by_slice else prepared.array
     found = look_inside(
