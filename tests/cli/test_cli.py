@@ -135,6 +135,18 @@ def test_doctor_names_versions(capsys: pytest.CaptureFixture[str]) -> None:
     assert {"timm", "monai", "segmentation-models-pytorch", "torchvision", "einops"} <= set(found["libraries"])
 
 
+def test_doctor_tells_how_much_prepared_cases_take(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    folder = tmp_path / "gliascope" / "prepared"
+    assert f"0.0 GB in {folder}" in run(capsys, "doctor")[1]
+    folder.mkdir(parents=True)
+    with (folder / "case.safetensors").open("wb") as file:
+        file.truncate(1_500_000_000)
+    assert f"prepared cases of trainings: 1.5 GB in {folder}" in run(capsys, "doctor")[1]
+
+
 def test_doctor_names_missing_libraries(monkeypatch: pytest.MonkeyPatch) -> None:
     from gliascope.workflow import doctor
 

@@ -96,6 +96,8 @@ def _doctor_lines(found: dict[str, Any]) -> Iterator[str]:
         yield f"  {name}: {state}"
     for name, state in found["models"].items():
         yield f"  model {name}: {state}"
+    yield f"  free: {found['memory_available_gb']} GB of memory, {found['disk_free_gb']} GB on this disk"
+    yield f"  prepared cases of trainings: {found['cache_gb']} GB in {found['cache']} (can be deleted at any time)"
     for fault in found["missing"]:
         yield f"missing: {fault['what']}. {fault['fix']}"
     if not found["missing"]:

@@ -16,7 +16,7 @@ from gliascope.errors import GeometryError, Notice
 from gliascope.scan import SPACING_RANGE_MM, AxisOrder, Grid
 
 THICK_SLICES_MM = 5.0
-"""From here on slices are noticed: data sets for segmentation are resampled to 1 mm."""
+"""From here on slices are noticed: of a small tumor they show one or two."""
 
 AGREEMENT_VOXELS = 0.1
 """sform and qform may differ by this much: a qform is stored as a rounded quaternion."""
@@ -140,7 +140,7 @@ def _look_at_spacing(grid: Grid, sizes: tuple[float, ...], path: Path) -> tuple[
         text = f"The header says voxels of {_words(sizes)}, its affine {_words(grid.spacing_mm)}; the affine is used."
         notices += (Notice("W_VOXEL_SIZE", path.name, text),)
     if max(grid.spacing_mm) >= THICK_SLICES_MM:
-        text = f"Slices lie {max(grid.spacing_mm):.3g} mm apart; models are trained on about 1 mm."
+        text = f"Slices lie {max(grid.spacing_mm):.3g} mm apart; volumes in ml are rough, for nothing is seen between."
         notices += (Notice("W_THICK_SLICES", path.name, text),)
     return notices
 

@@ -45,6 +45,7 @@ def doctor() -> dict[str, Any]:
     memory_gb = psutil.virtual_memory().available / 1e9
     if memory_gb < 2:
         missing.append({"what": f"memory ({memory_gb:.1f} GB available)", "fix": "Close other programs."})
+    prepared = default_cache_folder()
     models = _models()
     missing += [
         {"what": f"the shipped model {name} as it was ({state})", "fix": "Install Gliascope again."}
@@ -58,10 +59,19 @@ def doctor() -> dict[str, Any]:
         "devices": {**_openvino_devices(), **_cuda_devices()},
         "memory_available_gb": round(memory_gb, 1),
         "disk_free_gb": round(free_gb, 1),
-        "cache": str(default_cache_folder()),
+        "cache": str(prepared),
+        "cache_gb": round(_size_gb(prepared), 1),
         "models": models,
         "missing": missing,
     }
+
+
+def _size_gb(folder: Path) -> float:
+    """Return how much the files of a folder hold; 0 where it is not there or cannot be looked at."""
+    try:
+        return sum(file.stat().st_size for file in folder.iterdir()) / 1e9
+    except OSError:
+        return 0.0
 
 
 def _models() -> dict[str, str]:
