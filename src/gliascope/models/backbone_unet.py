@@ -6,7 +6,7 @@ Source:
 """
 
 import copy
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import torch
 from pydantic import Field, PositiveInt
@@ -18,12 +18,9 @@ from gliascope.models.layers import check_input_shape
 from gliascope.models.library import Pretrained
 from gliascope.settings import Settings
 
-_SCALES = [2, 4, 8, 16, 32]
-"""Voxels of the image per voxel of each feature, along an axis."""
-
 
 class BackboneUNetSettings(Settings):
-    """A U-Net on the five scales of a timm network, 1/2 to 1/32 of the image."""
+    """A U-Net on the scales of a timm network, from 1/2 to 1/32 of the image, or to 1/16."""
 
     task: ClassVar[Literal["segment"]] = "segment"
     dimensions: ClassVar[Literal[2]] = 2
@@ -32,26 +29,32 @@ class BackboneUNetSettings(Settings):
 
     name: Literal["backbone_unet"] = "backbone_unet"
     backbone: str = Field(default="tf_efficientnet_lite0", pattern=r"^[A-Za-z0-9_.-]+$")
-    """timm's name of the encoder; it must offer features at 1/2, 1/4, 1/8, 1/16 and 1/32."""
+    """timm's name of the encoder; it must offer a feature at each scale."""
     pretrained: Pretrained = "none"
     """First weights of the encoder: ``none`` (drawn), ``imagenet`` (downloaded), or a safetensors file of the timm
     network or of a trained model. Filters for red, green and blue are summed for one channel, repeated and scaled for
     others."""
-    widths: tuple[PositiveInt, PositiveInt, PositiveInt, PositiveInt] = (96, 64, 48, 32)
-    """Channels of the decoder at 1/16, 1/8, 1/4 and 1/2."""
+    widths: Annotated[tuple[PositiveInt, ...], Field(min_length=3, max_length=4)] = (96, 64, 48, 32)
+    """Channels of the decoder at 1/16, 1/8, 1/4 and 1/2. With three, from 1/8 on, the encoder ends at 1/16, without its
+    last layers, which hold most of its weights."""
     shrink: PositiveInt = 1
     """Voxels per axis that are averaged before the encoder: with 2 the network works at half the resolution."""
 
     @property
+    def scales(self) -> list[int]:
+        """Voxels of the encoder's image per voxel of each feature, along an axis."""
+        return [2**level for level in range(1, len(self.widths) + 2)]
+
+    @property
     def divisor(self) -> int:
         """Every voxel axis of the input must be a multiple of it."""
-        return 32 * self.shrink
+        return self.scales[-1] * self.shrink
 
     def build(self, in_channels: int, out_channels: int) -> "BackboneUNet":
         """Return the network, its first weights drawn; ``load_first_weights`` loads others.
 
         Raises:
-            ConfigError: timm has no network of that name, or not with these five scales.
+            ConfigError: timm has no network of that name, or not with these scales.
             MachineError: timm is missing.
         """
         return BackboneUNet(self, in_channels, out_channels)
@@ -98,7 +101,7 @@ class BackboneUNet(nn.Module):
 
 
 def build_pyramid(settings: BackboneUNetSettings, in_channels: int, **loading: Any) -> nn.Module:  # noqa: ANN401
-    """Return timm's network as a function to five features, from 1/2 to 1/32 of the image.
+    """Return timm's network as a function to one feature per scale, the finest first.
 
     Args:
         settings: The network's options.
@@ -106,25 +109,35 @@ def build_pyramid(settings: BackboneUNetSettings, in_channels: int, **loading: A
         loading: timm's own options about first weights.
 
     Raises:
-        ConfigError: timm has no network of that name, or not with these five scales.
+        ConfigError: timm has no network of that name, or not with these scales.
         MachineError: timm is missing.
     """
     check_timm(settings.backbone)
     import timm
 
+    loading |= {"features_only": True, "out_indices": tuple(range(len(settings.scales)))}
     try:
-        pyramid: nn.Module = timm.create_model(settings.backbone, in_chans=in_channels, features_only=True, **loading)
-        found = _scales(pyramid, in_channels)
-    except (AssertionError, AttributeError, RuntimeError) as fault:
+        pyramid: nn.Module = timm.create_model(settings.backbone, in_chans=in_channels, **loading)
+        found = _scales(pyramid, in_channels, settings.scales[-1])
+    except (AssertionError, AttributeError, IndexError, RuntimeError) as fault:
         raise _unfit(settings.backbone, str(fault).partition("\n")[0]) from None
-    if found != _SCALES:
-        raise _unfit(settings.backbone, f"its features lie at 1/{found}, not at 1/{_SCALES} of the image")
+    if found != settings.scales:
+        raise _unfit(settings.backbone, f"its features lie at 1/{found}, not at 1/{settings.scales} of the image")
+    _cut_behind_the_last_feature(pyramid)
     return pyramid
 
 
-def _scales(pyramid: nn.Module, in_channels: int) -> list[float]:
+def _cut_behind_the_last_feature(pyramid: nn.Module) -> None:
+    """Leave out the blocks that no feature comes from; timm does so itself but for EfficientNets and their kin."""
+    parent, _, last = pyramid.feature_info.module_name()[-1].rpartition(".")  # type: ignore[operator, union-attr]
+    blocks = getattr(pyramid, parent, None)
+    if isinstance(blocks, nn.Sequential):
+        setattr(pyramid, parent, blocks[: int(last) + 1])
+
+
+def _scales(pyramid: nn.Module, in_channels: int, coarsest: int) -> list[float]:
     """Return how many voxels of an image go on one of each feature, along an axis; nothing is computed."""
-    side = 2 * _SCALES[-1]
+    side = 2 * coarsest
     ghost = copy.deepcopy(pyramid).to("meta").eval()
     return [side / feature.shape[-1] for feature in ghost(torch.empty(1, in_channels, side, side, device="meta"))]
 
