@@ -1,9 +1,12 @@
 """The models that ship: whole, small enough, honest about their figures, and good for an answer without PyTorch."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import gliascope
 from gliascope.checkpoint import load_model
@@ -88,6 +91,20 @@ def test_a_picture_gets_a_class_or_a_reason() -> None:
     assert answer is not None
     assert set(answer.probabilities) == set(TUMOR_CLASSES)
     assert (answer.label in TUMOR_CLASSES) != bool(answer.reason)
+
+
+def test_a_picture_does_without_what_takes_long_to_load(tmp_path: Path) -> None:
+    picture = tmp_path / "slice.png"
+    Image.fromarray(invented(("gray",), 96, 96).array[0] * 255).convert("L").save(picture)
+    slow = ("nibabel", "openvino.tools.ovc", "scipy.ndimage", "torch")
+    code = (
+        "import sys; from gliascope.cli import main\n"
+        f"try: main(['predict', {str(picture)!r}, '-o', {str(tmp_path / 'out')!r}])\n"
+        "except SystemExit as leave: assert not leave.code, leave.code\n"
+        f"loaded = set({slow!r}) & set(sys.modules); assert not loaded, loaded\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 def test_of_what_is_no_brain_the_contrast_is_not_doubted() -> None:

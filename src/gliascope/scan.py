@@ -6,8 +6,8 @@ the third to superior. ``AxisOrder`` leads from the order in a file to RAS and b
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
-import nibabel as nib
 import numpy as np
 from numpy.typing import NDArray
 
@@ -96,19 +96,19 @@ class AxisOrder:
     @classmethod
     def of(cls, affine: NDArray[np.floating]) -> "AxisOrder":
         """Find the order of a stored affine; oblique axes go to the nearest RAS axis."""
-        rows = nib.orientations.io_orientation(affine)
+        rows = _orientations().io_orientation(affine)
         return cls(tuple((int(axis), int(sign)) for axis, sign in rows))
 
     def to_ras(self, array: NDArray[np.generic]) -> NDArray[np.generic]:
         """Reorder the first three axes from stored to RAS order (a view)."""
-        view: NDArray[np.generic] = nib.orientations.apply_orientation(array, np.array(self.ornt))
+        view: NDArray[np.generic] = _orientations().apply_orientation(array, np.array(self.ornt))
         return view
 
     def to_stored(self, array: NDArray[np.generic]) -> NDArray[np.generic]:
         """Reorder the first three axes from RAS back to stored order (a view)."""
         wanted, ras = np.array(self.ornt), np.array([[0, 1], [1, 1], [2, 1]])
-        back = nib.orientations.ornt_transform(ras, wanted)
-        view: NDArray[np.generic] = nib.orientations.apply_orientation(array, back)
+        back = _orientations().ornt_transform(ras, wanted)
+        view: NDArray[np.generic] = _orientations().apply_orientation(array, back)
         return view
 
     def ras_grid(self, stored: Grid) -> Grid:
@@ -118,8 +118,15 @@ class AxisOrder:
         shape = [0, 0, 0]
         for size, (axis, _) in zip(stored.shape, self.ornt, strict=True):
             shape[axis] = size
-        affine = stored.affine @ nib.orientations.inv_ornt_aff(np.array(self.ornt), stored.shape)
+        affine = stored.affine @ _orientations().inv_ornt_aff(np.array(self.ornt), stored.shape)
         return Grid.from_affine(tuple(shape), affine)
+
+
+def _orientations() -> Any:  # noqa: ANN401 - nibabel is untyped
+    """Return nibabel's arithmetic of axis orders; nibabel takes 0.05 s to load, and pictures do without it."""
+    from nibabel import orientations
+
+    return orientations
 
 
 @dataclass(frozen=True, eq=False)

@@ -127,6 +127,11 @@ def test_datasets_are_listed_with_licence(capsys: pytest.CaptureFixture[str]) ->
     assert all(row["licence"] for row in rows)
 
 
+def test_the_package_runs_as_a_module() -> None:
+    done = subprocess.run([sys.executable, "-m", "gliascope", "--version"], capture_output=True, text=True, check=False)
+    assert done.stdout.startswith("gliascope 0."), done.stderr
+
+
 def test_doctor_names_versions(capsys: pytest.CaptureFixture[str]) -> None:
     code, out, _ = run(capsys, "doctor", "--json", "-")
     found = json.loads(out)

@@ -8,7 +8,6 @@ import math
 from pathlib import Path
 from typing import Any
 
-import nibabel as nib
 import numpy as np
 from numpy.typing import NDArray
 
@@ -74,9 +73,11 @@ def _qform(fields: Any, sizes: tuple[float, ...], path: Path) -> NDArray[np.floa
     if not squared > -1e-3:  # also catches NaN
         cause = f"has an impossible rotation (quaternion {b:g}, {c:g}, {d:g})"
         raise GeometryError(cause, file=path, hint="Export it again.", code="E_AFFINE")
+    from nibabel.quaternions import quat2mat
+
     affine = np.eye(4)
     mirror = -1.0 if float(fields["pixdim"][0]) < 0 else 1.0
-    rotation = nib.quaternions.quat2mat([math.sqrt(max(squared, 0.0)), b, c, d])
+    rotation = quat2mat([math.sqrt(max(squared, 0.0)), b, c, d])
     affine[:3, :3] = rotation * (sizes[0], sizes[1], sizes[2] * mirror)
     affine[:3, 3] = [float(fields[f"qoffset_{axis}"]) for axis in "xyz"]
     return affine

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import nibabel as nib
 import numpy as np
 
 from gliascope.errors import GeometryError, InputError, Notice
@@ -41,7 +40,7 @@ _OTHER_TYPES = {
     **{0: "unknown", 1: "1-bit", 32: "complex64", 128: "RGB", 1536: "128-bit float"},
     **{1792: "complex128", 2048: "complex256", 2304: "RGBA"},
 }
-_VERSIONS: Mapping[int, Any] = {348: nib.Nifti1Header, 540: nib.Nifti2Header}
+_VERSIONS: Mapping[int, str] = {348: "Nifti1Header", 540: "Nifti2Header"}
 _EXTENDER_BYTES = 4
 
 
@@ -84,8 +83,10 @@ def read_header(stream: ByteStream, path: Path) -> NiftiHeader:
         InputError: The file is not NIfTI, damaged, too large, or of a shape or number type that is not read.
         GeometryError: Affine, orientation, units or voxel size cannot be trusted.
     """
+    import nibabel
+
     block, size, order = _header_block(stream, path)
-    fields = _VERSIONS[size](binaryblock=block[:size], endianness=order, check=False)
+    fields = getattr(nibabel, _VERSIONS[size])(binaryblock=block[:size], endianness=order, check=False)
     shape, volumes = _shape(fields, path)
     dtype = _number_type(fields, path, order)
     slope, intercept, notices = _scaling(fields, path)

@@ -7,7 +7,6 @@ import gzip
 from pathlib import Path
 from typing import Any
 
-import nibabel as nib
 import numpy as np
 from numpy.typing import NDArray
 
@@ -62,7 +61,9 @@ def _write(path: Path, array: NDArray[Any], grid: Grid, stored: Grid | None, lev
 
 
 def _header(grid: Grid, dtype: np.dtype[Any]) -> Any:  # noqa: ANN401 - nibabel is untyped
-    header = nib.Nifti1Header()
+    from nibabel import Nifti1Header
+
+    header = Nifti1Header()
     header.set_data_dtype(dtype)
     header.set_data_shape(grid.shape)
     header.set_slope_inter(1, 0)
