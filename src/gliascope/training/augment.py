@@ -18,6 +18,7 @@ from torch.nn import functional
 from gliascope.settings import Settings
 from gliascope.training.appearance import missing_channels, vary_appearance
 from gliascope.training.draws import UNVARIED, Purpose, Variation, generator
+from gliascope.training.gray_curves import vary_gray_curves
 from gliascope.training.unknown import kept_unknown
 
 Chance = Annotated[float, Field(ge=0.0, le=1.0)]
@@ -52,6 +53,12 @@ class AugmentSettings(Settings):
     """Values, brought to 0…1 by each channel's own range and back, are raised to a power between 1 / (1 + this) and
     1 + this; its logarithm is drawn evenly."""
     gamma_chance: Chance = 1.0
+    gray_curves: NonNegativeFloat = 0.0
+    """Each channel alone goes through a rising curve of straight pieces with slopes between 1 / (1 + this) and
+    1 + this, as if another scanner had made it. Inside the head (what is not 0) the mean and
+    the standard deviation of a channel stay."""
+    gray_curves_chance: Chance = 1.0
+    """Chance of each channel."""
     coarsen: float = Field(default=1.0, gt=0.0, le=1.0)
     """Least share of the resolution that is left: the image is made smaller and larger again."""
     coarsen_chance: Chance = 1.0
@@ -72,7 +79,7 @@ class AugmentSettings(Settings):
     def varies(self) -> bool:
         """True where images may be changed at all."""
         strengths = (*self.flip, self.rotate_degrees, self.shift, self.brightness, self.contrast, self.noise_sd)
-        more = (self.gamma, *self.drop_channel)
+        more = (self.gamma, self.gray_curves, *self.drop_channel)
         return any(strengths) or any(more) or self.scale != (1.0, 1.0) or self.coarsen < 1.0
 
 
@@ -112,6 +119,8 @@ def augment_batch(
     image, target = _flipped(image, flips), None if target is None else _flipped(target, flips)
     image, target = _moved(image, target, matrices, settings.outside)
     image = _noisy(_revalued(image, intensities), settings, seed=seed, variations=variations)
+    curves = settings.gray_curves, settings.gray_curves_chance
+    image = vary_gray_curves(image, *curves, seed=seed, variations=variations)
     image = vary_appearance(
         image,
         gamma=(settings.gamma, settings.gamma_chance),

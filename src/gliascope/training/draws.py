@@ -32,6 +32,8 @@ class Purpose(IntEnum):
     """Dropout of one training step."""
     APPEARANCE = 6
     """How an item looks: gamma, resolution, missing channels."""
+    GRAY_CURVE = 7
+    """Which new gray values each channel of an item gets."""
 
 
 def generator(seed: int, purpose: Purpose, *, epoch: int, position: int = 0) -> np.random.Generator:
