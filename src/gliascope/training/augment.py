@@ -19,6 +19,7 @@ from gliascope.settings import Settings
 from gliascope.training.appearance import missing_channels, vary_appearance
 from gliascope.training.draws import UNVARIED, Purpose, Variation, generator
 from gliascope.training.gray_curves import vary_gray_curves
+from gliascope.training.paste_tumor import paste_tumors
 from gliascope.training.unknown import kept_unknown
 
 Chance = Annotated[float, Field(ge=0.0, le=1.0)]
@@ -53,6 +54,9 @@ class AugmentSettings(Settings):
     """Values, brought to 0…1 by each channel's own range and back, are raised to a power between 1 / (1 + this) and
     1 + this; its logarithm is drawn evenly."""
     gamma_chance: Chance = 1.0
+    paste_tumor: Chance = 0.0
+    """Chance to get the tumor of another sample of the batch besides, at a random place of the head: segmenters of
+    regions whose images are 0 outside the head."""
     gray_curves: NonNegativeFloat = 0.0
     """Each channel alone goes through a rising curve of straight pieces with slopes between 1 / (1 + this) and
     1 + this, as if another scanner had made it. Inside the head (what is not 0) the mean and
@@ -79,7 +83,7 @@ class AugmentSettings(Settings):
     def varies(self) -> bool:
         """True where images may be changed at all."""
         strengths = (*self.flip, self.rotate_degrees, self.shift, self.brightness, self.contrast, self.noise_sd)
-        more = (self.gamma, self.gray_curves, *self.drop_channel)
+        more = (self.paste_tumor, self.gamma, self.gray_curves, *self.drop_channel)
         return any(strengths) or any(more) or self.scale != (1.0, 1.0) or self.coarsen < 1.0
 
 
@@ -116,6 +120,8 @@ def augment_batch(
         flips.append([axis for axis in range(axes) if draws[axis] < chances[axis]])
         matrices.append(_matrix(settings, draws[3:15], tuple(image.shape[2:])))
         intensities.append(_intensity(settings, draws[15:18]))
+    if target is not None:
+        image, target = paste_tumors(image, target, settings.paste_tumor, seed=seed, variations=variations)
     image, target = _flipped(image, flips), None if target is None else _flipped(target, flips)
     image, target = _moved(image, target, matrices, settings.outside)
     image = _noisy(_revalued(image, intensities), settings, seed=seed, variations=variations)

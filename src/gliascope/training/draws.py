@@ -34,6 +34,8 @@ class Purpose(IntEnum):
     """How an item looks: gamma, resolution, missing channels."""
     GRAY_CURVE = 7
     """Which new gray values each channel of an item gets."""
+    PASTE = 8
+    """Whose tumor an item gets, and where."""
 
 
 def generator(seed: int, purpose: Purpose, *, epoch: int, position: int = 0) -> np.random.Generator:
