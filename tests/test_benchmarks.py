@@ -42,6 +42,13 @@ def test_volumes(bench: Any, segment_run: TrainedRun, capsys: pytest.CaptureFixt
     assert all(f"| {name} |" in table for name in told)
 
 
+def test_volumes_slice_by_slice(bench: Any) -> None:  # noqa: ANN401
+    figures = bench("volumes", "--model", "lgg-flair", "--size", "40", "40", "24", "--window", "64")
+    names = [timing["name"] for timing in figures["timings"]]
+    assert "MONAI sliding windows, torch fp32, whole volume, 64², overlap 0.5" in names
+    assert "nnU-Net-like: head box, 64², overlap 0.5, 4 mirrors" in names
+
+
 def test_pictures(bench: Any, classify_run: TrainedRun) -> None:  # noqa: ANN401
     figures = bench("pictures", "--model", str(classify_run.model), "--count", "5", "--size", "64")
     rates = {timing["name"]: timing["items"] for timing in figures["timings"]}

@@ -46,8 +46,9 @@ SMALL: dict[str, tuple[str, ...]] = {
     "demo-classify": ("dataset.patients=12", "dataset.size=64"),
     "demo-segment": ("dataset.patients=5", "dataset.size=24", "network.width=2", "training.patch_size=[16, 16, 16]"),
     "glioma-3d": (
-        *("network.width=2", "network.widest=4", "network.depth=1"),
-        'plan.steps=[{ name = "crop_head" }, { name = "z_score", within = "head" }, { name = "resize", size = [24] }]',
+        *("network.backbone=test_efficientnet", "network.widths=[4, 4, 4]", "network.shrink=1"),
+        """plan.steps=[{ name = "crop_head" }, { name = "z_score", within = "head" },
+            { name = "resize", size = [32, 32, 18] }]""",
     ),
     "lgg-flair": (*ENCODER, 'plan.steps=[{ name = "resize", size = [32, 32, 18] }, { name = "z_score" }]'),
     "lgg-unet2d": ("network.width=2",),

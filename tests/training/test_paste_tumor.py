@@ -15,13 +15,16 @@ SIDE = 24
 
 def batch(count: int = 2, axes: int = 2) -> tuple[Tensor, Tensor]:
     """Return heads of 1 in a frame of 0; the first has a tumor of 5 with a core of 9, in two regions."""
-    image = torch.zeros(count, 2, *(SIDE,) * axes)
-    image[(..., *(slice(4, 20),) * axes)] = 1.0
-    target = torch.zeros(count, 2, *(SIDE,) * axes, dtype=torch.uint8)
-    for index, value, region in ((slice(6, 11), 5.0, 0), (slice(7, 9), 9.0, 1)):
-        box = (index,) * axes
-        image[(0, slice(None), *box)] = value
-        target[(0, region, *box)] = 1
+    along = torch.arange(SIDE)
+    grids = torch.meshgrid(*(along,) * axes, indexing="ij")
+    head, tumor, core = (
+        torch.stack([(grid >= low) & (grid < high) for grid in grids]).all(0)
+        for low, high in ((4, 20), (6, 11), (7, 9))
+    )
+    image = head.float().expand(count, 2, *head.shape).clone()
+    image[0, :, tumor], image[0, :, core] = 5.0, 9.0
+    target = torch.zeros(count, 2, *head.shape, dtype=torch.uint8)
+    target[0] = torch.stack([tumor, core])
     return image, target
 
 
