@@ -96,12 +96,14 @@ def test_the_final_model_learns_from_all_cases_and_tells_the_folds_figures(tmp_p
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("gliascope.workflow.train.run_page", lambda facts: str(facts["name"]))
         patch.setattr("gliascope.workflow.evaluate_run.evaluation_page", lambda facts, **_: str(facts["name"]))
-        options = {"overrides": FINAL, "cache": tmp_path / "cache", "threads": 1}
+        options = {"overrides": (*FINAL, "plan.optional=['gray']"), "cache": tmp_path / "cache", "threads": 1}
         out = tmp_path / "out"
         made = gliascope.cross_validate("demo-segment", tmp_path / "data", out, final="all", **options)
     folds = made.facts["pooled"]
     tested = [run["cases"]["test"] for run in made.facts["runs"]]
     assert folds["cases"] == sum(tested)
+    every = folds["subsets"]["gray"]["tumor"]
+    assert every["value"] == pytest.approx(folds["rows"]["tumor"]["dice"]["value"]), "the only set has all channels"
     final = json.loads((out / "final" / "run.json").read_text())
     assert final["cases"] == {"train": sum(tested), "validation": 0, "test": 0}
     model = load_model(out / "model")
@@ -120,8 +122,10 @@ def test_the_final_model_learns_from_all_cases_and_tells_the_folds_figures(tmp_p
     assert model.facts.calibration["part"] == "test cases of the folds"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("gliascope.workflow.final_model.export_or_say", lambda *_: ())
+        patch.setattr("gliascope.workflow.cross_validate.MOST_SUBSET_ANSWERS", sum(tested) - 1)
         gliascope.cross_validate("demo-segment", tmp_path / "data", out, final=2, resume=True, **options)
     taken = load_model(out / "model").facts
+    assert "subsets" not in taken.metrics["cross_validation"]
     assert taken.training["split"].startswith("all but the test cases of fold 2; figures by 2 of 2 folds")
     assert "learned from all but the test cases of fold 2." in (out / "model" / "README.md").read_text()
     with pytest.raises(ConfigError, match="none of the folds that are trained: 1"):

@@ -15,6 +15,7 @@ from gliascope.report.folds_page import folds_page
 from gliascope.workflow.extras import require_training
 from gliascope.workflow.final_model import ALL, FINAL_FOLDER, check_final, ship_final, write_all_cases
 from gliascope.workflow.finished_runs import finished_run
+from gliascope.workflow.given_channels import channel_sets
 from gliascope.workflow.output_place import check_outside
 from gliascope.workflow.pooled_folds import pooled_over_folds, pooled_subsets
 from gliascope.workflow.progress import ProgressCallback, silent
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 FOLDS_FILE, PAGE_FILE = "folds.json", "report.html"
 PARTS = ("validation", "test")
 """What is scored of every fold."""
+MOST_SUBSET_ANSWERS = 200
+"""Test cases times sets of channels, beyond which a final model's card has no figures of every set."""
 
 
 @dataclass(frozen=True)
@@ -144,12 +147,19 @@ def _final(
     """Make the model folder; return warnings."""
     output = found.folder
     folders = {own["fold"]: output / own["folder"] for own in found.facts["runs"]}
-    if config.plan.optional and config.network.dimensions == 3:
-        # Of slices, which are many, `evaluate --given` scores a set of channels when it is asked for.
+    if _subsets_are_few(config, found.facts["runs"]):
         each = [subset_scores(own, data=data, **means.to_predict()) for own in folders.values()]
         found.facts["pooled"]["subsets"] = pooled_subsets(each, _patients(folders.values()))
     material = TrainingData(config, data, Path(means.cache or default_cache_folder()), means.threads, means.progress)
     return ship_final(output, material, folders, found.facts["pooled"], final=final, device=means.device)[1]
+
+
+def _subsets_are_few(config: "RunConfig", runs: Sequence[dict[str, Any]]) -> bool:
+    """Say whether every set of channels is scored; of many cases ``evaluate --given`` scores one when asked to."""
+    if not config.plan.optional or config.target is None or config.target.mode != "regions":
+        return False
+    cases: int = sum(own["cases"]["test"] for own in runs)
+    return cases * len(channel_sets(config.plan)) <= MOST_SUBSET_ANSWERS
 
 
 def _patients(folders: Iterable[Path]) -> dict[str, str | None]:
