@@ -1,11 +1,12 @@
 """One four-channel study: Gliascope against MONAI's sliding window and against an nnU-Net-like one, at equal weights.
 
-    python benchmarks/volumes.py [--model NAME|DIR] [--data STUDY] [-o FILE]
+    python benchmarks/volumes.py [--model NAME|DIR | --recipe NAME] [--data STUDY] [-o FILE]
 
 Every way gets the same scan and gives a mask on its grid. They differ in what a user would differ in: Gliascope
 prepares the scan by the model's own plan and looks at the head alone; the others slide windows over it in PyTorch.
 """
 
+import subprocess
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -36,12 +37,14 @@ def main(given: Sequence[str] | None = None) -> None:
     """Measure and tell."""
     parser = arguments(__doc__ or "")
     parser.add_argument("--model", default="glioma-3d", help="a segmenter of volumes (default: the one that ships)")
+    parser.add_argument("--recipe", help="a recipe whose network is measured instead, trained for one step")
     parser.add_argument("--data", type=Path, help="a study folder (default: a phantom)")
     parser.add_argument("--size", type=int, nargs=3, default=(240, 240, 155), help="voxels of the phantom")
     parser.add_argument("--window", type=int, default=128, help="side of the other ways' windows")
     chosen = parser.parse_args(given)
-    model = find_model(chosen.model, task="segment")
     with tempfile.TemporaryDirectory() as scratch:
+        named = _barely_trained(chosen.recipe, Path(scratch)) if chosen.recipe else chosen.model
+        model = find_model(named, task="segment")
         study = chosen.data or _phantom(Path(scratch), tuple(chosen.size))
         case = discover(study).cases[0]
         bench = Benchmark("One study", against="Gliascope, scan to mask")
@@ -50,8 +53,21 @@ def main(given: Sequence[str] | None = None) -> None:
         command = [*GLIASCOPE, "predict", str(study), "-o", str(out), "--model", str(model.path), "--overwrite"]
         bench.add(measured_process("Gliascope, process start to mask and page", command, chosen.repeats))
         _same_scan(bench, case, model, side=chosen.window, repeats=chosen.repeats)
-    gpu_timings(bench, load_network(model), (1, len(model.facts.channels), *(chosen.window,) * model.facts.dimensions))
+        window = (chosen.window,) * model.facts.dimensions
+        gpu_timings(bench, load_network(model), (1, len(model.facts.channels), *window))
     bench.deliver(chosen.output)
+
+
+def _barely_trained(recipe: str, folder: Path) -> str:
+    """Train a recipe for one step on phantoms: its answers are worth nothing, and take the time they always take."""
+    settings = (
+        *('dataset={name="phantom", patients=6, size=64}', "split.folds=2"),
+        *("training.epochs=1", "training.coarse_epochs=0", 'training.sampling={ balance="none", per_epoch=2 }'),
+    )
+    places = {"--data": folder / "phantoms", "-o": folder / "run", "--cache": folder / "cache"}
+    options = [str(word) for pair in places.items() for word in pair] + [w for own in settings for w in ("--set", own)]
+    subprocess.run([*GLIASCOPE, "train", recipe, "--quiet", *options], check=True)  # apart, for its memory
+    return str(folder / "run" / "model")
 
 
 def _phantom(folder: Path, shape: tuple[int, int, int]) -> Path:

@@ -50,6 +50,10 @@ SMALL: dict[str, tuple[str, ...]] = {
         """plan.steps=[{ name = "crop_head" }, { name = "z_score", within = "head" },
             { name = "resize", size = [32, 32, 18] }]""",
     ),
+    "glioma-unet3d": (
+        *("network.width=2", "network.widest=4", "network.depth=1"),
+        'plan.steps=[{ name = "crop_head" }, { name = "z_score", within = "head" }, { name = "resize", size = [24] }]',
+    ),
     "lgg-flair": (*ENCODER, 'plan.steps=[{ name = "resize", size = [32, 32, 18] }, { name = "z_score" }]'),
     "lgg-unet2d": ("network.width=2",),
     "mri-4class": BACKBONE,
