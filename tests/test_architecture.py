@@ -24,6 +24,7 @@ ROWS = [
     {"config"},
     {"workflow"},
     {"cli"},
+    {"__main__"},
 ]
 ROW = {part: number for number, parts in enumerate(ROWS) for part in parts}
 

@@ -43,7 +43,7 @@ def test_volumes(bench: Any, segment_run: TrainedRun, capsys: pytest.CaptureFixt
 
 
 def test_volumes_slice_by_slice(bench: Any) -> None:  # noqa: ANN401
-    figures = bench("volumes", "--model", "glioma-3d", "--size", "40", "40", "24", "--window", "64")
+    figures = bench("volumes", "--model", "lgg-flair", "--size", "40", "40", "12", "--window", "64")
     names = [timing["name"] for timing in figures["timings"]]
     assert "MONAI sliding windows, torch fp32, whole volume, 64², overlap 0.5" in names
     assert "nnU-Net-like: head box, 64², overlap 0.5, 4 mirrors" in names
