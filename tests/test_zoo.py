@@ -10,6 +10,7 @@ from PIL import Image
 
 import gliascope
 from gliascope.checkpoint import load_model
+from gliascope.errors import GeometryError
 from gliascope.labels import TUMOR_CLASSES
 from gliascope.scan import Grid, Scan
 from gliascope.workflow.automatic import PURPOSES
@@ -84,6 +85,12 @@ def test_masks_come_back_on_the_grid_of_the_scan(name: str, scan: Scan) -> None:
     mask = gliascope.predict(scan, model=name).label_map
     assert mask is not None
     assert mask.array.shape == scan.grid.shape
+
+
+def test_one_picture_is_told_that_glioma_3d_reads_volumes() -> None:
+    with pytest.raises(GeometryError, match="names 3 axes, as of a volume, and one picture has 2") as told:
+        gliascope.predict(invented(("t1c",), 100, 90), model="glioma-3d")
+    assert "Give a volume or a stack of slices" in str(told.value.hint)
 
 
 def test_a_picture_gets_a_class_or_a_reason() -> None:

@@ -128,7 +128,7 @@ def test_resize_keeps_the_field_of_view() -> None:
 
 
 def test_another_number_of_axes_is_refused() -> None:
-    with pytest.raises(GeometryError, match=r"resize names 3 axes, the image has 2: \(4, 4\)"):
+    with pytest.raises(GeometryError, match=r"resize names 3 axes, as of a volume, and one picture has 2: \(4, 4\)"):
         Resize(size=(2, 2, 2)).apply(frame(4, 4))
 
 

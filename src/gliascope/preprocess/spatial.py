@@ -217,9 +217,15 @@ def _per_axis(numbers: tuple[NumberT, ...], shape: tuple[int, ...], step: str) -
     """Give every axis its number."""
     if len(numbers) == 1:
         return numbers * len(shape)
+    if len(numbers) == 3 and len(shape) == 2:
+        cause = f"{step} names 3 axes, as of a volume, and one picture has 2: {shape}"
+        hint = (
+            "Give a volume or a stack of slices; in a recipe, one number or two (with per_slice an image has two axes)."
+        )
+        raise GeometryError(cause, hint=hint, code="E_AXES")
     if len(numbers) != len(shape):
         cause = f"{step} names {len(numbers)} axes, the image has {len(shape)}: {shape}"
-        hint = "Give one number, or one per axis; with per_slice an image has two axes."
+        hint = "Give one number, or one per axis."
         raise GeometryError(cause, hint=hint, code="E_AXES")
     return numbers
 
