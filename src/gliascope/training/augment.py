@@ -1,7 +1,8 @@
 """Variation of a batch on its device: one affine resampling for all samples that need it, then intensities.
 
 Every sample's variation depends on the seed and on two numbers alone: the epoch and its position there, or those of a
-fixed copy. Samples that are only flipped are flipped exactly, never resampled.
+fixed copy; a pasted tumor also on the batch it comes from. Samples that are only flipped are flipped exactly, never
+resampled.
 """
 
 import math
