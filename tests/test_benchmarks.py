@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from gliascope.checkpoint import load_model
 from gliascope.workflow.train import TrainedRun
 
 FOLDER = Path(__file__).resolve().parents[1] / "benchmarks"
@@ -47,6 +48,14 @@ def test_volumes_slice_by_slice(bench: Any) -> None:  # noqa: ANN401
     names = [timing["name"] for timing in figures["timings"]]
     assert "MONAI sliding windows, torch fp32, whole volume, 64², overlap 0.5" in names
     assert "nnU-Net-like: head box, 64², overlap 0.5, 4 mirrors" in names
+
+
+def test_the_network_of_a_recipe(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.syspath_prepend(str(FOLDER))
+    volumes = importlib.import_module("volumes")
+    facts = load_model(Path(volumes._barely_trained("demo-segment", tmp_path))).facts
+    assert (facts.name, facts.dimensions, len(facts.channels)) == ("demo-segment", 3, 4)
+    assert (facts.parity or {})["openvino"]["fp32"]["passed"], "it is measured in the fast form"
 
 
 def test_pictures(bench: Any, classify_run: TrainedRun) -> None:  # noqa: ANN401

@@ -76,7 +76,7 @@ def head(channels: tuple[str, ...] = FOUR, *, skull: bool, turned: bool = False)
     return Scan(array, channels, Grid.from_affine(array.shape[1:], affine))
 
 
-def test_a_whole_head_with_flair_is_marked_slice_by_slice() -> None:
+def test_a_whole_head_with_flair_goes_to_lgg_flair() -> None:
     found = choose(head(skull=True), ALL)
     assert found.why == ("The input is a volume (t1n, t1c, t2w, t2f) of a whole head: lgg-flair marks the tumor.")
     assert choose(head(("t2f",), skull=True), ALL).segmenter == "lgg-flair"

@@ -63,8 +63,8 @@ RULES = (
     Rule(("volume",), MRI_CHANNELS, segmenter="glioma-3d"),
 )
 """FLAIR is not classified unless asked for: the four-class pictures hold few tumors on FLAIR, and ``lgg-flair`` knows
-slices without tumor. A volume is not classified: its class would rest on single slices. With the skull on, FLAIR is
-marked slice by slice: ``glioma-3d`` knows stripped heads best (docs/how-to/predict.md has the figures)."""
+slices without tumor. A volume is not classified: its class would rest on single slices. With the skull on, FLAIR
+goes to ``lgg-flair``: ``glioma-3d`` knows stripped heads best (docs/how-to/predict.md has the figures)."""
 
 
 @dataclass(frozen=True)
